@@ -1,0 +1,1 @@
+"""One outside technology a module; each keeps a port's promises."""

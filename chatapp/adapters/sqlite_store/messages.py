@@ -1,0 +1,261 @@
+"""Messages, their numbering and their idempotency keys in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from chatapp.adapters.sqlite_store.cursors import make_cursor, read_cursor
+from chatapp.adapters.sqlite_store.database import Database
+from chatapp.adapters.sqlite_store.rows import (
+    MESSAGE_COLUMNS,
+    from_ms,
+    to_attachment,
+    to_conversation,
+    to_message,
+    to_ms,
+)
+from chatapp.domain.errors import (
+    ConversationNotFound,
+    IdempotencyKeyReused,
+    InvalidData,
+    MessageDeletedAlready,
+    MessageNotFound,
+    NotAParticipant,
+)
+from chatapp.domain.models import Attachment, Conversation, LastMessage, Message, Page
+from chatapp.domain.text import preview
+from chatapp.ports import Appended, Deleted
+
+
+class SqliteMessages:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # ------------------------------------------------------------ writing
+    def append(self, draft: Message, *, fingerprint: str) -> Appended:
+        return self._database.write(lambda connection: _append(connection, draft, fingerprint))
+
+    def edit(self, message_id: str, *, content: str, preview: str, now: datetime) -> Message:
+        def work(connection: sqlite3.Connection) -> Message:
+            if _require(connection, message_id).is_deleted:
+                raise MessageDeletedAlready(messageId=message_id)
+            connection.execute(
+                "UPDATE messages SET content = ?, edited_at = ? WHERE id = ?", (content, to_ms(now), message_id)
+            )
+            connection.execute("UPDATE conversations SET last_preview = ? WHERE last_id = ?", (preview, message_id))
+            return _require(connection, message_id)
+
+        return self._database.write(work)
+
+    def delete(self, message_id: str) -> tuple[Message, Deleted]:
+        def work(connection: sqlite3.Connection) -> tuple[Message, Deleted]:
+            before = _require(connection, message_id)
+            if before.is_deleted:
+                return before, Deleted(None, 0, ())
+            connection.execute(
+                """UPDATE messages SET is_deleted = 1, content = '', file_url = NULL, file_name = NULL,
+                   file_size = NULL, file_type = NULL, thumbnail_url = NULL WHERE id = ?""",
+                (message_id,),
+            )
+            connection.execute("UPDATE messages SET reply_preview = '' WHERE reply_to = ?", (message_id,))
+            connection.execute("UPDATE conversations SET last_preview = '' WHERE last_id = ?", (message_id,))
+            orphans = _orphans(connection, [before.attachment] if before.attachment else [])
+            return _require(connection, message_id), Deleted(None, 1, orphans)
+
+        return self._database.write(work)
+
+    def purge(self, *, limit: int) -> Deleted:
+        return self._database.write(lambda connection: _purge(connection, limit))
+
+    # ------------------------------------------------------------ reading
+    def get(self, message_id: str) -> Message | None:
+        return self._database.read(lambda connection: _find(connection, message_id))
+
+    def history(
+        self, conversation_id: str, *, limit: int, before: int | None = None, after: int | None = None
+    ) -> list[Message]:
+        sql, values = f"SELECT {MESSAGE_COLUMNS} WHERE m.conversation_id = ?", [conversation_id]
+        bounds: list[int] = []
+        for bound, operator in ((before, "<"), (after, ">")):
+            if bound is not None:
+                sql += f" AND m.seq {operator} ?"
+                bounds.append(bound)
+        order = "ASC" if after is not None else "DESC"
+        messages = self._select(f"{sql} ORDER BY m.seq {order} LIMIT ?", *values, *bounds, limit)
+        return messages if order == "ASC" else messages[::-1]
+
+    def replies(self, message_id: str) -> list[Message]:
+        return self._select(f"SELECT {MESSAGE_COLUMNS} WHERE m.reply_to = ? ORDER BY m.seq", message_id)
+
+    def list_all(self, *, limit: int, cursor: str | None = None) -> Page[Message]:
+        conversation_id, seq = ("", 0) if cursor is None else read_cursor(cursor, str, int)
+        rows = self._select(
+            f"""SELECT {MESSAGE_COLUMNS} WHERE (m.conversation_id, m.seq) > (?, ?)
+                ORDER BY m.conversation_id, m.seq LIMIT ?""",
+            conversation_id,
+            seq,
+            limit + 1,
+        )
+        page = rows[:limit]
+        more = len(rows) > limit
+        return Page(page, make_cursor(page[-1].conversation_id, page[-1].seq) if more else None)
+
+    def refers_to_file(self, url: str) -> bool:
+        return self._database.read(lambda connection: _refers_to_file(connection, url))
+
+    def _select(self, sql: str, *values: object) -> list[Message]:
+        rows = self._database.read(lambda connection: connection.execute(sql, values).fetchall())
+        return [to_message(row) for row in rows]
+
+
+# ---------------------------------------------------------------- inside a transaction
+def _find(connection: sqlite3.Connection, message_id: str) -> Message | None:
+    row = connection.execute(f"SELECT {MESSAGE_COLUMNS} WHERE m.id = ?", (message_id,)).fetchone()
+    return to_message(row) if row else None
+
+
+def _require(connection: sqlite3.Connection, message_id: str) -> Message:
+    message = _find(connection, message_id)
+    if message is None:
+        raise MessageNotFound(messageId=message_id)
+    return message
+
+
+def _append(connection: sqlite3.Connection, draft: Message, fingerprint: str) -> Appended:
+    head = _require_sender(connection, draft)
+    if draft.client_message_id is not None and (earlier := _earlier(connection, head, draft, fingerprint)):
+        return Appended(earlier, head, duplicate=True)
+    other = head.other_than(draft.sender_id)
+    if other is not None and draft.recipient_id not in (None, other):
+        raise InvalidData({"recipientId": ["not_in_conversation"]})
+    message = replace(draft, seq=head.last_seq + 1, recipient_id=other)
+    last = LastMessage(
+        message.id,
+        message.sender_id,
+        preview(message.message_type, message.content, message.attachment),
+        message.timestamp,
+    )
+    _insert(connection, message)
+    _advance(connection, message, last)
+    if message.client_message_id is not None:
+        connection.execute(
+            "INSERT INTO idempotency_keys VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                message.sender_id,
+                message.conversation_id,
+                message.client_message_id,
+                fingerprint,
+                message.id,
+                message.seq,
+                to_ms(message.timestamp),
+            ),
+        )
+    return Appended(message, replace(head, last_seq=message.seq, last=last), duplicate=False)
+
+
+def _require_sender(connection: sqlite3.Connection, draft: Message) -> Conversation:
+    row = connection.execute(
+        """SELECT c.*, p.user_id AS member FROM conversations c
+           LEFT JOIN participants p ON p.conversation_id = c.id AND p.user_id = ? WHERE c.id = ?""",
+        (draft.sender_id, draft.conversation_id),
+    ).fetchone()
+    if row is None:
+        raise ConversationNotFound(conversationId=draft.conversation_id)
+    if row["member"] is None:
+        raise NotAParticipant(conversationId=draft.conversation_id, userId=draft.sender_id)
+    return to_conversation(row)
+
+
+def _earlier(connection: sqlite3.Connection, head: Conversation, draft: Message, fingerprint: str) -> Message | None:
+    key = connection.execute(
+        "SELECT * FROM idempotency_keys WHERE sender_id = ? AND conversation_id = ? AND client_message_id = ?",
+        (draft.sender_id, draft.conversation_id, draft.client_message_id),
+    ).fetchone()
+    if key is None:
+        return None
+    if key["fingerprint"] != fingerprint:
+        raise IdempotencyKeyReused(clientMessageId=draft.client_message_id, messageId=key["message_id"])
+    purged = replace(
+        draft,
+        id=key["message_id"],
+        seq=key["seq"],
+        timestamp=from_ms(key["timestamp"]),
+        recipient_id=head.other_than(draft.sender_id),
+        content="",
+        attachment=None,
+        is_deleted=True,
+    )
+    return _find(connection, key["message_id"]) or purged
+
+
+def _insert(connection: sqlite3.Connection, message: Message) -> None:
+    connection.execute(
+        """INSERT INTO messages (conversation_id, seq, id, sender_id, recipient_id, content, message_type, file_url,
+               file_name, file_size, file_type, thumbnail_url, reply_to, reply_preview, timestamp, client_message_id)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            message.conversation_id,
+            message.seq,
+            message.id,
+            message.sender_id,
+            message.recipient_id,
+            message.content,
+            message.message_type.value,
+            message.file_url,
+            message.file_name,
+            message.file_size,
+            message.file_type,
+            message.thumbnail_url,
+            message.reply_to,
+            message.reply_preview,
+            to_ms(message.timestamp),
+            message.client_message_id,
+        ),
+    )
+
+
+def _advance(connection: sqlite3.Connection, message: Message, last: LastMessage) -> None:
+    at = to_ms(last.at)
+    connection.execute(
+        """UPDATE conversations SET last_seq = ?, last_id = ?, last_sender_id = ?, last_preview = ?, last_at = ?,
+               active_at = ? WHERE id = ?""",
+        (message.seq, last.id, last.sender_id, last.preview, at, at, message.conversation_id),
+    )
+    connection.execute(
+        "UPDATE participants SET last_read_seq = ?, last_read_at = ? WHERE conversation_id = ? AND user_id = ?",
+        (message.seq, at, message.conversation_id, message.sender_id),
+    )
+
+
+def _refers_to_file(connection: sqlite3.Connection, url: str) -> bool:
+    return connection.execute("SELECT 1 FROM messages WHERE file_url = ?", (url,)).fetchone() is not None
+
+
+def _orphans(connection: sqlite3.Connection, attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    """The files that no message refers to any more."""
+    by_url = {attachment.url: attachment for attachment in attachments}
+    return tuple(attachment for url, attachment in by_url.items() if not _refers_to_file(connection, url))
+
+
+def _purge(connection: sqlite3.Connection, limit: int) -> Deleted:
+    rows = connection.execute("SELECT * FROM messages ORDER BY conversation_id, seq LIMIT ?", (limit,)).fetchall()
+    connection.executemany(
+        "DELETE FROM messages WHERE conversation_id = ? AND seq = ?",
+        [(row["conversation_id"], row["seq"]) for row in rows],
+    )
+    newest = {row["conversation_id"]: row["seq"] for row in rows}
+    for conversation_id, seq in newest.items():
+        connection.execute(
+            "UPDATE participants SET last_read_seq = max(last_read_seq, ?) WHERE conversation_id = ?",
+            (seq, conversation_id),
+        )
+        connection.execute(
+            """UPDATE conversations SET last_id = NULL, last_sender_id = NULL, last_preview = NULL, last_at = NULL
+               WHERE id = ? AND last_seq = ?""",
+            (conversation_id, seq),
+        )
+    attachments = [attachment for row in rows if (attachment := to_attachment(row))]
+    return Deleted(None, len(rows), _orphans(connection, attachments))

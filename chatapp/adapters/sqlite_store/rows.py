@@ -1,0 +1,117 @@
+"""Rows into models and back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import overload
+
+from chatapp.domain.models import (
+    Attachment,
+    Conversation,
+    ConversationType,
+    InboxEntry,
+    LastMessage,
+    Message,
+    MessageType,
+    Sender,
+    User,
+)
+
+MESSAGE_COLUMNS = """
+    m.conversation_id, m.seq, m.id, m.sender_id, m.recipient_id, m.content, m.message_type, m.file_url, m.file_name,
+    m.file_size, m.file_type, m.thumbnail_url, m.reply_to, m.reply_preview, m.timestamp, m.edited_at, m.is_deleted,
+    m.client_message_id, u.name AS sender_name, u.avatar AS sender_avatar
+    FROM messages m LEFT JOIN users u ON u.id = m.sender_id
+"""
+"""Every message is read with its sender beside it."""
+
+
+def to_ms(at: datetime) -> int:
+    return round(at.timestamp() * 1000)
+
+
+@overload
+def from_ms(ms: int) -> datetime: ...
+@overload
+def from_ms(ms: None) -> None: ...
+def from_ms(ms: int | None) -> datetime | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def to_json(values: Iterable[str]) -> str:
+    return json.dumps(list(values), ensure_ascii=False)
+
+
+def to_user(row: sqlite3.Row) -> User:
+    return User(
+        id=row["id"],
+        name=row["name"],
+        email=row["email"],
+        roles=tuple(json.loads(row["roles"])),
+        filials=tuple(json.loads(row["filials"])),
+        avatar=row["avatar"],
+        created_at=from_ms(row["created_at"]),
+        updated_at=from_ms(row["updated_at"]),
+        last_seen=from_ms(row["last_seen"]),
+    )
+
+
+def to_conversation(row: sqlite3.Row, participants: Iterable[str] | None = None) -> Conversation:
+    """Without ``participants`` a group's are left empty; a private one's stand in its own row."""
+    if participants is None:
+        participants = json.loads(row["pair"]) if row["pair"] else ()
+    last = None
+    if row["last_id"] is not None:
+        last = LastMessage(row["last_id"], row["last_sender_id"], row["last_preview"], from_ms(row["last_at"]))
+    return Conversation(
+        id=row["id"],
+        type=ConversationType(row["type"]),
+        name=row["name"],
+        description=row["description"],
+        participants=tuple(participants),
+        created_by=row["created_by"],
+        created_at=from_ms(row["created_at"]),
+        updated_at=from_ms(row["updated_at"]),
+        last_seq=row["last_seq"],
+        last=last,
+    )
+
+
+def to_entry(row: sqlite3.Row, participants: Iterable[str] | None = None) -> InboxEntry:
+    return InboxEntry(
+        conversation=to_conversation(row, participants),
+        user_id=row["user_id"],
+        joined_at=from_ms(row["joined_at"]),
+        last_read_seq=row["last_read_seq"],
+        last_read_at=from_ms(row["last_read_at"]),
+    )
+
+
+def to_attachment(row: sqlite3.Row) -> Attachment | None:
+    if row["file_url"] is None:
+        return None
+    return Attachment(row["file_url"], row["file_name"], row["file_size"], row["file_type"], row["thumbnail_url"])
+
+
+def to_message(row: sqlite3.Row) -> Message:
+    edited_at = from_ms(row["edited_at"])
+    return Message(
+        id=row["id"],
+        conversation_id=row["conversation_id"],
+        seq=row["seq"],
+        sender=Sender(row["sender_id"], row["sender_name"] or "", row["sender_avatar"]),
+        recipient_id=row["recipient_id"],
+        content=row["content"],
+        message_type=MessageType(row["message_type"]),
+        timestamp=from_ms(row["timestamp"]),
+        attachment=to_attachment(row),
+        reply_to=row["reply_to"],
+        reply_preview=row["reply_preview"],
+        is_edited=edited_at is not None,
+        edited_at=edited_at,
+        is_deleted=bool(row["is_deleted"]),
+        client_message_id=row["client_message_id"],
+    )

@@ -1,0 +1,127 @@
+"""The tables, as a list of forward steps. ``PRAGMA user_version`` counts the steps a file has taken.
+
+A step that has been released is never changed; a new need is a new step. Times are integer milliseconds since the
+epoch, lists are JSON.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from chatapp.domain.errors import StoreUnavailable
+
+STEPS = (
+    """
+    CREATE TABLE users (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        sort_name TEXT NOT NULL,
+        email TEXT NOT NULL,
+        roles TEXT NOT NULL,
+        filials TEXT NOT NULL,
+        avatar TEXT,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        last_seen INTEGER NOT NULL,
+        deleted_at INTEGER
+    ) STRICT;
+    CREATE INDEX users_by_name ON users (sort_name, id) WHERE deleted_at IS NULL;
+
+    CREATE TABLE conversations (
+        id TEXT PRIMARY KEY,
+        type TEXT NOT NULL CHECK (type IN ('private', 'group')),
+        name TEXT,
+        description TEXT,
+        pair TEXT UNIQUE,              -- private only: JSON of the two ids, sorted
+        created_by TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        active_at INTEGER NOT NULL,    -- creation or newest message; orders a user's list
+        last_seq INTEGER NOT NULL DEFAULT 0,
+        last_id TEXT,
+        last_sender_id TEXT,
+        last_preview TEXT,
+        last_at INTEGER
+    ) STRICT;
+
+    CREATE TABLE participants (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,   -- longest-standing first
+        id TEXT NOT NULL,
+        conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        user_id TEXT NOT NULL,
+        joined_at INTEGER NOT NULL,
+        last_read_seq INTEGER NOT NULL,
+        last_read_at INTEGER,
+        UNIQUE (conversation_id, user_id)
+    ) STRICT;
+    CREATE INDEX participants_by_user ON participants (user_id);
+
+    CREATE TABLE messages (
+        conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        seq INTEGER NOT NULL,
+        id TEXT NOT NULL UNIQUE,
+        sender_id TEXT NOT NULL,
+        recipient_id TEXT,
+        content TEXT NOT NULL,
+        message_type TEXT NOT NULL,
+        file_url TEXT,
+        file_name TEXT,
+        file_size INTEGER,
+        file_type TEXT,
+        thumbnail_url TEXT,
+        reply_to TEXT,
+        reply_preview TEXT,
+        timestamp INTEGER NOT NULL,
+        edited_at INTEGER,
+        is_deleted INTEGER NOT NULL DEFAULT 0,
+        client_message_id TEXT,
+        PRIMARY KEY (conversation_id, seq)
+    ) STRICT;
+    CREATE INDEX messages_by_reply ON messages (reply_to, seq) WHERE reply_to IS NOT NULL;
+    CREATE INDEX messages_by_file ON messages (file_url) WHERE file_url IS NOT NULL;
+
+    -- Outlives the message it names: a send is idempotent for ever.
+    CREATE TABLE idempotency_keys (
+        sender_id TEXT NOT NULL,
+        conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        client_message_id TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        timestamp INTEGER NOT NULL,
+        PRIMARY KEY (sender_id, conversation_id, client_message_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX idempotency_keys_by_conversation ON idempotency_keys (conversation_id);
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Take the steps that this file has not taken yet, each in a transaction of its own."""
+    while (taken := _version(connection)) < len(STEPS):
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if _version(connection) == taken:  # no other process took this step while we waited for the lock
+                for statement in _statements(STEPS[taken]):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version={taken + 1}")
+    if taken > len(STEPS):
+        raise StoreUnavailable(
+            engine="sqlite", reason=f"the file has schema version {taken}, this program knows {len(STEPS)}"
+        )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one, because ``executescript`` would commit before it begins."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

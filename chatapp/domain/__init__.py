@@ -1,0 +1,1 @@
+"""What a chat is made of: models, commands, events and errors. Standard library only."""

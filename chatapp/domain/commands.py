@@ -1,0 +1,165 @@
+"""What a client may ask for, in the imperative. Made by the schemas, obeyed by the services.
+
+``actor_id`` is who the client says it is (``userId``, ``senderId``, ``createdBy`` … on the wire). Who the actor
+really is the transport decides; services take ``actor=`` and never look at the claim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chatapp.domain.models import Attachment, MessageType, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    actor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinChat(Command):
+    """``roles`` and ``filials`` of None keep the ones the user has."""
+
+    name: str
+    email: str
+    roles: tuple[str, ...] | None = None
+    filials: tuple[str, ...] | None = None
+    avatar: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveChat(Command):
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetStatus(Command):
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveUser(Command):
+    """Create a user, or update the one with this id."""
+
+    id: str | None
+    name: str
+    email: str
+    roles: tuple[str, ...] | None = None
+    filials: tuple[str, ...] | None = None
+    avatar: str | None = None
+    keep_avatar: bool = False
+    """True when the request did not mention the avatar at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinRoom(Command):
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveRoom(Command):
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendMessage(Command):
+    conversation_id: str
+    content: str = ""
+    message_type: MessageType = MessageType.TEXT
+    recipient_id: str | None = None
+    attachment: Attachment | None = None
+    reply_to: str | None = None
+    client_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendReply(SendMessage):
+    """A SendMessage with ``reply_to``; its sender also gets ``reply_sent_success``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditMessage(Command):
+    message_id: str
+    new_content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteMessage(Command):
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTyping(Command):
+    conversation_id: str
+    user_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopTyping(Command):
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkAsRead(Command):
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateConversation(Command):
+    """``actor_id`` becomes the creator."""
+
+    participants: tuple[str, ...]
+    is_group: bool = True
+    name: str | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddParticipants(Command):
+    conversation_id: str
+    participants: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveParticipant(Command):
+    conversation_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaveGroup(Command):
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadFile(Command):
+    """Where an uploaded file goes. Without ``conversation_id`` it is only stored."""
+
+    conversation_id: str | None = None
+    reply_to: str | None = None
+    content: str | None = None
+    client_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListUsers(Command):
+    q: str | None = None
+    filial: str | None = None
+    limit: int = 500
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage(Command):
+    limit: int = 100
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadHistory(Command):
+    """``before`` and ``after`` are ``seq`` numbers, both exclusive. Neither: the newest page."""
+
+    conversation_id: str = field(default="")
+    limit: int = 100
+    before: int | None = None
+    after: int | None = None

@@ -1,0 +1,165 @@
+"""Everything that can go wrong, as one tree. ``code`` is stable; ``details`` is data for programs.
+
+Statuses and translations stand in ``transport/errors.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ChatError(Exception):
+    """Base of all errors that a client may see."""
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, **details: Any) -> None:
+        super().__init__(self.code)
+        self.details = details
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{key}={value!r}" for key, value in self.details.items())
+        return f"{self.code}({shown})"
+
+
+class InvalidData(ChatError):
+    """``details["fields"]``: field name → list of what is wrong with it."""
+
+    code = "invalid_data"
+
+    def __init__(self, fields: dict[str, Any] | None = None, **details: Any) -> None:
+        super().__init__(**({"fields": fields} if fields is not None else {}), **details)
+
+
+class MalformedPayload(InvalidData):
+    code = "malformed_payload"
+
+
+class BinaryNotSupported(InvalidData):
+    code = "binary_not_supported"
+
+
+class UnknownEvent(InvalidData):
+    code = "unknown_event"
+
+
+class UnknownUsers(InvalidData):
+    """``details["userIds"]`` lists them."""
+
+    code = "unknown_users"
+
+
+class NotAGroup(InvalidData):
+    code = "not_a_group"
+
+
+class ReplyToOtherConversation(InvalidData):
+    code = "reply_to_other_conversation"
+
+
+class ReplyTargetMissing(InvalidData):
+    code = "reply_target_missing"
+
+
+class UnknownFile(InvalidData):
+    code = "unknown_file"
+
+
+class NotATextMessage(InvalidData):
+    code = "not_a_text_message"
+
+
+class NotIdentified(ChatError):
+    """The connection or request says nobody's name."""
+
+    code = "not_identified"
+
+
+class Forbidden(ChatError):
+    code = "forbidden"
+
+
+class NotAParticipant(Forbidden):
+    code = "not_a_participant"
+
+
+class NotMessageSender(Forbidden):
+    code = "not_message_sender"
+
+
+class NotGroupCreator(Forbidden):
+    code = "not_group_creator"
+
+
+class EditWindowClosed(Forbidden):
+    code = "edit_window_closed"
+
+
+class NotFound(ChatError):
+    code = "not_found"
+
+
+class UserNotFound(NotFound):
+    code = "user_not_found"
+
+
+class ConversationNotFound(NotFound):
+    code = "conversation_not_found"
+
+
+class MessageNotFound(NotFound):
+    code = "message_not_found"
+
+
+class FileNotStored(NotFound):
+    code = "file_not_found"
+
+
+class Conflict(ChatError):
+    code = "conflict"
+
+
+class MessageDeletedAlready(Conflict):
+    code = "message_deleted"
+
+
+class TooLarge(ChatError):
+    """``details["maxBytes"]`` is the limit."""
+
+    code = "too_large"
+
+
+class FileTypeNotAllowed(ChatError):
+    """``details["fileType"]`` is what the bytes are, ``details["allowedTypes"]`` what may be."""
+
+    code = "file_type_not_allowed"
+
+
+class IdempotencyKeyReused(ChatError):
+    """The same ``clientMessageId`` came with other content."""
+
+    code = "idempotency_key_reused"
+
+
+class RateLimited(ChatError):
+    """``retry_after`` is in seconds, and at least 0."""
+
+    code = "rate_limited"
+
+    def __init__(self, *, limit: str, retry_after: float) -> None:
+        super().__init__(limit=limit)
+        self.retry_after = retry_after
+
+
+class Unavailable(ChatError):
+    """An engine behind us is down; what was asked has not happened unless a retry says so."""
+
+    code = "unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    code = "store_unavailable"
+
+
+class FilesUnavailable(Unavailable):
+    code = "files_unavailable"

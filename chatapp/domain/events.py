@@ -1,0 +1,145 @@
+"""What happened, in the past tense. Services publish these; ``protocol/outgoing.py`` turns them into wire events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from chatapp.domain.models import Conversation, LastMessage, Message, Sender, Status, User
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    pass
+
+
+# Presence
+@dataclass(frozen=True, slots=True)
+class UserConnected(Event):
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class UserDisconnected(Event):
+    user_id: str
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserStatusChanged(Event):
+    user_id: str
+    status: Status
+    last_seen: datetime
+
+
+# Rooms
+@dataclass(frozen=True, slots=True)
+class RoomJoined(Event):
+    conversation_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoomLeft(Event):
+    conversation_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypingChanged(Event):
+    conversation_id: str
+    user_id: str
+    user_name: str
+    is_typing: bool
+
+
+# Messages
+@dataclass(frozen=True, slots=True)
+class MessageSent(Event):
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEdited(Event):
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDeleted(Event):
+    message_id: str
+    conversation_id: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageUnread(Event):
+    """A message that one participant did not see arrive; for one socket where the user has just joined with it."""
+
+    user_id: str
+    conversation: Conversation
+    last: LastMessage
+    sender: Sender
+    unread_count: int
+    socket_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesRead(Event):
+    conversation_id: str
+    user_id: str
+    timestamp: datetime
+    last_read_seq: int
+    others: tuple[str, ...]
+
+
+# Groups
+@dataclass(frozen=True, slots=True)
+class GroupCreated(Event):
+    conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDeleted(Event):
+    conversation: Conversation
+    deleted_messages_count: int
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsersAddedToGroup(Event):
+    conversation: Conversation
+    added_users: tuple[str, ...]
+    added_by: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantsChanged(Event):
+    conversation: Conversation
+    action: Literal["add", "remove"]
+    affected_users: tuple[str, ...]
+    updated_by: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserRemovedFromGroup(Event):
+    conversation: Conversation
+    user: Sender
+    removed_by: str
+    removed_by_name: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserLeftGroup(Event):
+    """``conversation`` is the group as it is afterwards; ``new_owner`` is set when the creator left."""
+
+    conversation: Conversation
+    user: Sender
+    left_by: str
+    timestamp: datetime
+    new_owner: Sender | None
+    group_deleted: bool
+    deleted_messages_count: int

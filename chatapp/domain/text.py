@@ -1,0 +1,29 @@
+"""How text is shortened and compared."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from chatapp.domain.models import Attachment, MessageType
+
+PREVIEW_MAX_CHARS = 100
+"""RULINGS: ``replyPreview`` at most 100 characters; the same cut serves every preview."""
+
+
+def preview(message_type: MessageType, content: str, attachment: Attachment | None) -> str:
+    """One line that stands for a message in lists, quotes and notices. Never the JSON of a file message."""
+    if attachment is not None and message_type is not MessageType.TEXT:
+        label = "Audio" if message_type is MessageType.AUDIO else "Archivo"
+        return shorten(f"{label}: {attachment.name or attachment.url.rsplit('/', 1)[-1]}")
+    return shorten(content)
+
+
+def shorten(text: str) -> str:
+    """At most ``PREVIEW_MAX_CHARS`` characters, the last one an ellipsis where something was cut."""
+    return text if len(text) <= PREVIEW_MAX_CHARS else text[: PREVIEW_MAX_CHARS - 1] + "…"
+
+
+def sort_key(name: str) -> str:
+    """Names in the order people expect: case and accents do not count."""
+    plain = unicodedata.normalize("NFKD", name.casefold())
+    return "".join(char for char in plain if not unicodedata.combining(char))

@@ -1,0 +1,333 @@
+"""What the services need from the outside. Each docstring is the contract that every adapter's tests hold it to.
+
+Common to all stores: what a method returns has happened and is durable; what it raises has not happened at all.
+Times are aware and UTC, to the millisecond. A failing engine is ``StoreUnavailable`` (``FilesUnavailable``), never a
+driver's own error. Methods may be called from many greenlets at once and never block the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from chatapp.domain.commands import SaveUser
+from chatapp.domain.events import Event
+from chatapp.domain.models import (
+    Attachment,
+    Conversation,
+    InboxEntry,
+    Message,
+    Page,
+    Status,
+    StoredFile,
+    User,
+)
+
+
+# ---------------------------------------------------------------- users
+class UserStore(Protocol):
+    """User profiles. ``status`` of what it returns is always offline: presence is another port's."""
+
+    def save(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, bool]:
+        """Create or update; True when created. None in the command keeps what there is. Revives a deleted id."""
+
+    def get(self, user_id: str) -> User | None: ...
+
+    def get_many(self, user_ids: Collection[str]) -> dict[str, User]:
+        """The users that exist, by id; deleted ones are absent."""
+
+    def list_by_name(
+        self, *, limit: int, after: tuple[str, str] | None = None, q: str | None = None, filial: str | None = None
+    ) -> list[User]:
+        """By ``(sort_key(name), id)``, strictly after ``after``; ``q`` is looked for in name and e-mail."""
+
+    def set_avatar(self, user_id: str, avatar: str | None, *, now: datetime) -> str | None:
+        """The avatar it had before. Raises UserNotFound."""
+
+    def touch(self, user_id: str, *, last_seen: datetime) -> None:
+        """Remember when the user was last seen; an unknown id is ignored."""
+
+    def delete(self, user_id: str) -> None:
+        """Take the user out of the directory; their messages keep their name. Raises UserNotFound."""
+
+
+# ---------------------------------------------------------------- conversations
+@dataclass(frozen=True, slots=True)
+class ReadMark:
+    """``moved`` is False when everything had been read already (nothing was written)."""
+
+    moved: bool
+    seq: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What went with a conversation or a batch of messages: how many, and the files nobody refers to any more."""
+
+    conversation: Conversation | None
+    messages: int
+    attachments: tuple[Attachment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """A participant is gone. ``conversation`` is what remains; ``gone`` is set when they were the last one."""
+
+    conversation: Conversation
+    new_owner_id: str | None
+    gone: Deleted | None
+
+
+class ConversationStore(Protocol):
+    """Conversations, who is in them, and what each has read.
+
+    ``last_read_seq`` of a new participant is the conversation's ``last_seq``: what was said before is not unread.
+    """
+
+    def create_group(self, conversation: Conversation) -> Conversation:
+        """Store it with its participants in the given order."""
+
+    def open_private(self, conversation: Conversation) -> tuple[Conversation, bool]:
+        """The one private conversation of this pair, whatever the order; True when this call made it."""
+
+    def get(self, conversation_id: str) -> Conversation | None: ...
+
+    def entry(self, conversation_id: str, user_id: str) -> InboxEntry:
+        """Head of the conversation and this participant's marks.
+
+        Raises ConversationNotFound, NotAParticipant.
+        """
+
+    def inbox(self, user_id: str) -> list[InboxEntry]:
+        """All of a user's conversations with their participants, latest activity first."""
+
+    def marks(self, user_id: str) -> list[InboxEntry]:
+        """As ``inbox``, heads only (no participants), in no particular order."""
+
+    def list_all(self, *, limit: int, cursor: str | None = None) -> Page[Conversation]:
+        """Every conversation, by id. Raises InvalidData for a cursor it did not make."""
+
+    def add_participants(
+        self, conversation_id: str, user_ids: Sequence[str], *, now: datetime
+    ) -> tuple[Conversation, tuple[str, ...]]:
+        """The group afterwards, and who is really new. Raises ConversationNotFound, NotAGroup."""
+
+    def remove_participant(self, conversation_id: str, user_id: str, *, now: datetime) -> Departure:
+        """Take one out, in one write: the creator's place goes to the longest-standing member, and the last one
+        out takes the group and its messages along. Raises ConversationNotFound, NotAGroup, NotAParticipant."""
+
+    def mark_read(self, conversation_id: str, user_id: str, *, now: datetime) -> ReadMark:
+        """Everything up to ``last_seq`` is read. Raises ConversationNotFound, NotAParticipant."""
+
+    def delete(self, conversation_id: str) -> Deleted:
+        """The conversation, its participants, messages and idempotency keys. Raises ConversationNotFound."""
+
+
+# ---------------------------------------------------------------- messages
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """``conversation`` is the head after the message; ``duplicate`` means the message was there already."""
+
+    message: Message
+    conversation: Conversation
+    duplicate: bool
+
+
+class MessageStore(Protocol):
+    """Messages in the order of their ``seq``: 1, 2, 3 … per conversation, without gaps, never given twice.
+
+    ``sender`` of what it returns is the sender's current profile; deleted users keep their last name.
+    """
+
+    def append(self, draft: Message, *, fingerprint: str) -> Appended:
+        """One atomic write: the sender is a participant, the next ``seq``, the message, its idempotency key
+        (sender, conversation, ``client_message_id``), the conversation's newest message, the sender's read mark.
+
+        ``draft.seq`` and ``recipient_id`` are filled in here. A key seen before returns the first message
+        (a tombstone if it was purged) when the fingerprint is the same, and raises IdempotencyKeyReused when not.
+        Calls return in the order of their ``seq``. Raises ConversationNotFound, NotAParticipant, InvalidData
+        (``recipient_id`` names somebody who is not the other side of a private conversation).
+        """
+
+    def get(self, message_id: str) -> Message | None: ...
+
+    def edit(self, message_id: str, *, content: str, preview: str, now: datetime) -> Message:
+        """Raises MessageNotFound, MessageDeletedAlready."""
+
+    def delete(self, message_id: str) -> tuple[Message, Deleted]:
+        """Leave a tombstone, also in the previews that quote it. ``Deleted.messages`` is 0 when it was one
+        already. Raises MessageNotFound."""
+
+    def history(
+        self, conversation_id: str, *, limit: int, before: int | None = None, after: int | None = None
+    ) -> list[Message]:
+        """Oldest first. The newest ``limit``, or those next to ``before`` / ``after`` (``seq``, exclusive)."""
+
+    def replies(self, message_id: str) -> list[Message]:
+        """Oldest first."""
+
+    def list_all(self, *, limit: int, cursor: str | None = None) -> Page[Message]:
+        """Every message, conversation by conversation. Raises InvalidData for a cursor it did not make."""
+
+    def purge(self, *, limit: int) -> Deleted:
+        """Remove up to ``limit`` messages for good; numbering goes on and nothing purged counts as unread.
+        ``Deleted.messages`` is 0 when there are none left."""
+
+    def refers_to_file(self, url: str) -> bool:
+        """Whether a message that is not deleted carries this file."""
+
+
+class Store(Protocol):
+    """One engine behind all three."""
+
+    users: UserStore
+    conversations: ConversationStore
+    messages: MessageStore
+
+    def check(self) -> None:
+        """Raises StoreUnavailable when the engine does not answer."""
+
+    def close(self) -> None:
+        """Finish what was accepted, then let go of the engine. May be called twice."""
+
+
+# ---------------------------------------------------------------- presence
+class Presence(Protocol):
+    """Which users have sockets, what status they show, and which conversations their sockets have open."""
+
+    def add(self, user_id: str, socket_id: str) -> bool:
+        """True when it is the user's first socket. Adding twice is harmless."""
+
+    def remove(self, user_id: str, socket_id: str) -> bool:
+        """True when it was the last socket of the user; unknown: False. The socket leaves every conversation,
+        for whomever it had entered it."""
+
+    def has_sockets(self, user_id: str) -> bool: ...
+
+    def set_status(self, user_id: str, status: Status) -> None:
+        """Holds until ``forget``; a user without one shows online."""
+
+    def forget(self, user_id: str) -> None:
+        """The user is offline: drop the status."""
+
+    def statuses(self, user_ids: Collection[str]) -> Mapping[str, Status]:
+        """One entry for each id; offline where the user was forgotten or never seen."""
+
+    def online(self) -> Collection[str]:
+        """Ids of all users that do not show offline."""
+
+    def enter(self, conversation_id: str, user_id: str, socket_id: str) -> bool:
+        """True when it is the user's first socket there."""
+
+    def leave(self, conversation_id: str, user_id: str, socket_id: str) -> bool:
+        """True when it was the user's last socket there; False too when it was not there."""
+
+    def viewers(self, conversation_id: str) -> Collection[str]:
+        """Ids of the users with at least one socket in the conversation."""
+
+    def evict(self, conversation_id: str, user_id: str) -> None:
+        """None of the user's sockets is in the conversation any more."""
+
+
+# ---------------------------------------------------------------- files
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What bytes turned out to be. ``media_type`` is lower case without parameters."""
+
+    media_type: str
+    is_image: bool = False
+    is_audio: bool = False
+
+
+class FileInspector(Protocol):
+    def inspect(self, path: Path) -> Inspection:
+        """Decide by content alone; what nothing recognises is ``application/octet-stream``."""
+
+    def thumbnail(self, path: Path, target: Path) -> bool:
+        """Write a small picture of an image to ``target``; False when the image cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDownload:
+    """Serve these bytes."""
+
+    file: StoredFile
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RedirectDownload:
+    """Send the client there; the URL expires by itself."""
+
+    file: StoredFile
+    url: str
+
+
+class FileStore(Protocol):
+    """Bytes under names of our own. Nothing of a file is visible before ``put`` returns, and then all of it is."""
+
+    def staging(self) -> Path:
+        """A directory for uploads in progress; what is left there after a crash is swept at the next start."""
+
+    def put(self, file: StoredFile, source: Path) -> None:
+        """Take over the bytes at ``source`` (it is gone afterwards). Durable on return."""
+
+    def open(self, name: str) -> LocalDownload | RedirectDownload:
+        """Raises FileNotStored, also for any name that ``put`` would never have been given."""
+
+    def delete(self, name: str) -> None:
+        """The file and its thumbnail; a missing one is fine."""
+
+    def check(self) -> None:
+        """Raises FilesUnavailable when nothing can be stored."""
+
+
+# ---------------------------------------------------------------- the rest
+class EventPublisher(Protocol):
+    def publish(self, *events: Event) -> None:
+        """Put each event in front of everyone it is for, in this order. Never blocks, never raises."""
+
+
+class Rooms(Protocol):
+    """The sockets' side of membership: who hears what. Unknown sockets and users are ignored."""
+
+    def admit(self, socket_id: str, user_id: str) -> None:
+        """The socket hears what is for this user and what is for everyone."""
+
+    def dismiss(self, socket_id: str, user_id: str) -> None:
+        """The socket hears nothing any more, of any conversation either."""
+
+    def enter(self, socket_id: str, conversation_id: str) -> None: ...
+
+    def leave(self, socket_id: str, conversation_id: str) -> None: ...
+
+    def evict(self, user_id: str, conversation_id: str) -> None:
+        """No socket of this user hears the conversation any more."""
+
+    def close(self, conversation_id: str) -> None:
+        """Nobody hears the conversation any more."""
+
+    def disconnect(self, user_id: str) -> None:
+        """Close every socket of this user."""
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC, cut to the millisecond."""
+
+
+class Ids(Protocol):
+    def new(self) -> str:
+        """A fresh UUID in its usual text form."""
+
+
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Scheduler(Protocol):
+    def call_later(self, seconds: float, action: Callable[..., object], *args: object) -> Timer: ...
