@@ -244,11 +244,14 @@ class Inspection:
 
 
 class FileInspector(Protocol):
+    """Looks into bytes that strangers sent; whatever they are, it neither fails nor hangs over them."""
+
     def inspect(self, path: Path) -> Inspection:
         """Decide by content alone; what nothing recognises is ``application/octet-stream``."""
 
     def thumbnail(self, path: Path, target: Path) -> bool:
-        """Write a small picture of an image to ``target``; False when the image cannot be read."""
+        """Write a small picture of an image to ``target``, as WebP and without metadata; False, and nothing is
+        written, when the image cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +277,9 @@ class FileStore(Protocol):
         """A directory for uploads in progress; what is left there after a crash is swept at the next start."""
 
     def put(self, file: StoredFile, source: Path) -> None:
-        """Take over the bytes at ``source`` (it is gone afterwards). Durable on return."""
+        """Take over the bytes at ``source``, which is in ``staging`` and gone afterwards. Durable on return.
+
+        ``file.name`` is letters, digits, ``-`` and ``_`` with at most one dot inside; else ValueError."""
 
     def open(self, name: str) -> LocalDownload | RedirectDownload:
         """Raises FileNotStored, also for any name that ``put`` would never have been given."""
@@ -284,6 +289,9 @@ class FileStore(Protocol):
 
     def check(self) -> None:
         """Raises FilesUnavailable when nothing can be stored."""
+
+    def close(self) -> None:
+        """Finish what was begun, then let go of the engine. May be called twice."""
 
 
 # ---------------------------------------------------------------- the rest

@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import gevent
 from gevent.event import AsyncResult, Event
 from gevent.queue import SimpleQueue
 from gevent.threadpool import ThreadPool
 
+from chatapp.adapters.threads import in_thread
 from chatapp.domain.errors import StoreUnavailable
 
-P = ParamSpec("P")
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
@@ -57,7 +57,7 @@ class Database:
         self._no_reads.set()
         self._queue: SimpleQueue[_Write | None] = SimpleQueue()
         try:
-            self._writer_connection = _in_thread(self._writer_thread, self._open_writer, prepare)
+            self._writer_connection = in_thread(self._writer_thread, self._open_writer, prepare)
         except BaseException:
             self._stop_threads()
             raise
@@ -70,7 +70,7 @@ class Database:
         self._reads += 1
         self._no_reads.clear()
         try:
-            return _in_thread(self._reader_threads, self._with_reader, work)
+            return in_thread(self._reader_threads, self._with_reader, work)
         finally:
             self._reads -= 1
             if not self._reads:
@@ -93,7 +93,7 @@ class Database:
         self._reader_threads.join()  # whose caller was killed, a read goes on without one
         for connection in self._idle_readers:
             connection.close()
-        _in_thread(self._writer_thread, self._writer_connection.close)  # the last one out moves the WAL into the file
+        in_thread(self._writer_thread, self._writer_connection.close)  # the last one out moves the WAL into the file
         self._stop_threads()
 
     # ------------------------------------------------------------ readers
@@ -133,7 +133,7 @@ class Database:
 
     def _finish(self, group: list[_Write]) -> None:
         try:
-            outcomes = _in_thread(self._writer_thread, self._commit, [entry.work for entry in group])
+            outcomes = in_thread(self._writer_thread, self._commit, [entry.work for entry in group])
         except Exception as exc:
             outcomes = [exc] * len(group)
         # In queue order: whoever waits for a lower seq wakes first, and so publishes first.
@@ -204,22 +204,6 @@ def _use_wal(connection: sqlite3.Connection) -> None:
                 raise
             connection.execute("BEGIN EXCLUSIVE")  # for this one it waits
             connection.execute("ROLLBACK")
-
-
-def _in_thread(pool: ThreadPool, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The call's result, or its exception, from one of the pool's threads."""
-    outcome = pool.apply(_outcome, (call, args, kwargs))
-    if isinstance(outcome, Exception):
-        raise outcome
-    return cast(T, outcome)
-
-
-def _outcome(call: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T | Exception:
-    """As a value, because gevent prints the traceback of whatever a pool's thread raises, expected or not."""
-    try:
-        return call(*args, **kwargs)
-    except Exception as exc:
-        return exc
 
 
 def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> Any:

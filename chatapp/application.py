@@ -1,0 +1,48 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from flask import Flask
+
+from chatapp.logs import configure_logs
+from chatapp.settings import Settings
+from chatapp.transport import http, rest
+from chatapp.transport.extension import Extension
+from chatapp.transport.limits import RateLimits
+from chatapp.transport.rest.uploads import UploadRequest, discard_staged
+from chatapp.transport.sockets import create_socketio
+from chatapp.transport.sockets.namespace import ChatNamespace
+from chatapp.transport.sockets.publisher import SocketPublisher
+from chatapp.transport.sockets.rooms import SocketRooms
+from chatapp.transport.sockets.watchdog import Watchdog
+from chatapp.version import VERSION
+from chatapp.wiring import build_chat
+
+
+def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
+    """The whole server as a WSGI application. ``overrides`` are fields of Settings.
+
+    Raises SettingsError, StoreUnavailable, FilesUnavailable.
+    """
+    settings = replace(settings or Settings.from_env(os.environ), **overrides)
+    configure_logs(settings)
+
+    app = Flask("chatapp", static_folder=None)
+    app.request_class = UploadRequest
+    app.teardown_request(discard_staged)
+    http.prepare(app, settings)
+
+    socketio = create_socketio(app, settings)
+    rooms = SocketRooms(socketio.server)
+    limits = RateLimits(app, settings)
+    chat = build_chat(settings, SocketPublisher(socketio.server, rooms), rooms)
+    socketio.on_namespace(ChatNamespace(chat, settings, limits))
+    Watchdog(socketio.server).start()
+
+    app.extensions["chatapp"] = Extension(settings, chat, limits, socketio)
+    rest.register(app, version=VERSION)
+    return app

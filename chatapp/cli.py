@@ -1,0 +1,95 @@
+"""``chatapp serve | init | purge | openapi | asyncapi``: the server's own commands."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from chatapp.domain.errors import Unavailable
+from chatapp.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status: 0 done, 1 an engine is down, 2 wrong usage or settings."""
+    parser = argparse.ArgumentParser(prog="chatapp", description="A chat server over Socket.IO and REST.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (_, summary) in COMMANDS.items():
+        commands.add_parser(name, help=summary, description=summary)
+    chosen = parser.parse_args(arguments)
+    run, _ = COMMANDS[chosen.command]
+    try:
+        return run(Settings.from_env(os.environ))
+    except SettingsError as exc:
+        print(f"chatapp: {exc}", file=sys.stderr)
+        return 2
+    except Unavailable as exc:
+        print(f"chatapp: {exc}", file=sys.stderr)
+        return 1
+
+
+def _serve(_: Settings) -> int:
+    """The same server as the Procfile's, for somebody who installed the package."""
+    here = Path(sys.executable).parent
+    command = ["gunicorn", "-c", "python:chatapp.gunicorn_conf", "chatapp:create_app()"]
+    os.execv(here / "gunicorn", command)  # noqa: S606 - no shell is what we want
+
+
+def _init(settings: Settings) -> int:
+    """Makes and migrates whatever the engines need; again is harmless."""
+    with _app(settings):
+        print("ready")
+    return 0
+
+
+def _purge(settings: Settings) -> int:
+    with _app(settings) as app:
+        print(app.extensions["chatapp"].chat.messages.purge(batch_size=500))
+    return 0
+
+
+def _openapi(settings: Settings) -> int:
+    return _print_document(settings, "/api/openapi.json")
+
+
+def _asyncapi(settings: Settings) -> int:
+    return _print_document(settings, "/api/asyncapi.json")
+
+
+def _print_document(settings: Settings, path: str) -> int:
+    """Made by the application itself, over engines that are thrown away."""
+    with TemporaryDirectory() as folder:
+        scratch = {"sqlite_path": Path(folder) / "chat.db", "upload_path": Path(folder) / "uploads"}
+        with _app(settings, log_level="error", **scratch) as app:
+            document = app.test_client().get(path).get_json()
+    print(json.dumps(document, ensure_ascii=False, indent=2))
+    return 0
+
+
+@contextmanager
+def _app(settings: Settings, **overrides: Any) -> Iterator[Flask]:
+    from chatapp.application import create_app  # noqa: PLC0415 - `chatapp --help` needs none of it
+
+    app = create_app(settings, **overrides)
+    try:
+        yield app
+    finally:
+        app.extensions["chatapp"].close()
+
+
+COMMANDS: dict[str, tuple[Callable[[Settings], int], str]] = {
+    "serve": (_serve, "run the server on HOST:PORT"),
+    "init": (_init, "create or migrate the tables"),
+    "purge": (_purge, "remove every message for good, and say how many"),
+    "openapi": (_openapi, "print the description of the REST API"),
+    "asyncapi": (_asyncapi, "print the description of the socket events"),
+}

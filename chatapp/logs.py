@@ -1,0 +1,66 @@
+"""Structured logs: JSON in production, readable in development; never a message's content and never a token."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+from chatapp.settings import Settings
+
+LIBRARY = "chatapp.library"
+"""Loggers of this name's family are handed to libraries. At INFO they would log every packet with its content."""
+
+
+def configure_logs(settings: Settings) -> None:
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(as_json=settings.logs_json),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level.upper())
+    library = logging.getLogger(LIBRARY)
+    library.setLevel(logging.WARNING)
+    library.filters = [_one_line]
+    logging.getLogger("geventwebsocket").setLevel(logging.WARNING)  # its access log; ours has the request's id
+
+
+def _renderers(*, as_json: bool) -> list[Any]:
+    if as_json:
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    return [
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    ]
+
+
+def _one_line(record: logging.LogRecord) -> bool:
+    """What a client sent made the library stumble: that is worth a line, not a traceback for each packet."""
+    if record.exc_info and record.exc_info[1] is not None:
+        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]!r}"[:300], None
+        record.exc_info = None
+    return True

@@ -1,0 +1,283 @@
+"""The document's examples, completed to the ruled shapes: data for the descriptions, and for tests that check them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Example = dict[str, Any]
+
+# The document's own people and things.
+JUAN, MARIA, NEW = "user123", "user456", "user789"
+PRIVATE, GROUP = "conv123", "conv456"
+SENT = "2025-01-27T10:00:00.000Z"
+ANSWERED = "2025-01-27T10:05:00.000Z"
+EDITED = "2025-01-27T10:02:00.000Z"
+FOUNDED = "2024-01-01T00:00:00.000Z"
+
+# ---------------------------------------------------------------- REST
+CREATE_USER: Example = {
+    "id": JUAN,
+    "name": "Juan Pérez",
+    "email": "juan@example.com",
+    "roles": ["user"],
+    "filials": ["sucursal1"],
+    "avatar": "avatar.jpg",
+}
+USER: Example = {
+    **CREATE_USER,
+    "status": "online",
+    "lastSeen": SENT,
+    "createdAt": FOUNDED,
+    "updatedAt": FOUNDED,
+    "isActive": True,
+    "isOnline": True,
+}
+
+CREATE_CONVERSATION: Example = {"type": "private", "participants": [JUAN, MARIA], "createdBy": JUAN}
+CREATE_GROUP: Example = {
+    "type": "group",
+    "name": "Mi Grupo",
+    "description": "Descripción del grupo",
+    "participants": [JUAN, MARIA],
+    "createdBy": JUAN,
+}
+CONVERSATION: Example = {
+    "id": PRIVATE,
+    "type": "private",
+    "name": None,
+    "description": None,
+    "participants": [JUAN, MARIA],
+    "createdBy": JUAN,
+    "createdAt": FOUNDED,
+    "updatedAt": SENT,
+    "lastMessage": "Hola, ¿cómo estás?",
+    "lastMessageAt": SENT,
+    "lastSeq": 1,
+}
+NEW_GROUP: Example = {
+    **CREATE_GROUP,
+    "id": GROUP,
+    "createdAt": SENT,
+    "updatedAt": SENT,
+    "lastMessage": None,
+    "lastMessageAt": None,
+    "lastSeq": 0,
+}
+INBOX_ENTRY: Example = {**CONVERSATION, "unreadCount": 1, "lastReadAt": None, "lastReadSeq": 0}
+
+MESSAGE: Example = {
+    "id": "msg123",
+    "conversationId": PRIVATE,
+    "seq": 1,
+    "senderId": MARIA,
+    "recipientId": JUAN,
+    "content": "Hola, ¿cómo estás?",
+    "messageType": "text",
+    "fileUrl": None,
+    "fileName": None,
+    "fileSize": None,
+    "fileType": None,
+    "thumbnailUrl": None,
+    "replyTo": None,
+    "replyPreview": None,
+    "isReply": False,
+    "isEdited": False,
+    "editedAt": None,
+    "isDeleted": False,
+    "timestamp": SENT,
+    "createdAt": SENT,
+    "sender": {"id": MARIA, "name": "María García", "avatar": "avatar.jpg"},
+    "clientMessageId": None,
+}
+REPLY: Example = {
+    **MESSAGE,
+    "id": "msg124",
+    "seq": 2,
+    "senderId": JUAN,
+    "recipientId": MARIA,
+    "content": "Muy bien, ¿y tú?",
+    "replyTo": "msg123",
+    "replyPreview": "Hola, ¿cómo estás?",
+    "isReply": True,
+    "timestamp": ANSWERED,
+    "createdAt": ANSWERED,
+    "sender": {"id": JUAN, "name": "Juan Pérez", "avatar": "avatar.jpg"},
+    "clientMessageId": "5f0c7a52-0f9d-4d0e-9a39-4a0a4a4f0b1e",
+}
+REPLIES: Example = {"messageId": "msg123", "replies": [REPLY], "repliesCount": 1}
+MESSAGE_WITH_REPLIES: Example = {**MESSAGE, "replies": [REPLY], "repliesCount": 1}
+
+UPLOADED: Example = {
+    "fileUrl": "/api/files/filename.jpg",
+    "fileName": "original-name.jpg",
+    "fileSize": 12345,
+    "fileType": "image/jpeg",
+    "thumbnailUrl": "/api/files/filename.jpg",
+    "messageId": "msg125",
+    "conversationId": PRIVATE,
+    "senderId": JUAN,
+    "timestamp": SENT,
+    "isReply": True,
+    "replyTo": "msg123",
+}
+ERROR: Example = {
+    "statusCode": 404,
+    "error": "Not Found",
+    "code": "conversation_not_found",
+    "message": "Conversación no encontrada",
+    "details": {"conversationId": PRIVATE},
+    "requestId": "0b9f7a3e5c1d4e6f",
+}
+
+# ---------------------------------------------------------------- events
+_FAILED: Example = {
+    "error": "No participa en la conversación",
+    "code": "not_a_participant",
+    "details": {"conversationId": PRIVATE},
+}
+_IN_ROOM: Example = {"conversationId": PRIVATE, "userId": JUAN}
+_IN_GROUP: Example = {"conversationId": GROUP, "conversationName": "Mi Grupo"}
+_READ: Example = {**_IN_ROOM, "timestamp": SENT, "lastReadSeq": 1}
+_UNREAD: Example = {
+    "senderId": MARIA,
+    "senderName": "María García",
+    "senderAvatar": "avatar.jpg",
+    "messagePreview": "Hola, ¿cómo estás?",
+    "timestamp": SENT,
+    "messageId": "msg123",
+    "unreadCount": 1,
+}
+_LEFT: Example = {
+    **_IN_GROUP,
+    "userId": JUAN,
+    "userName": "Juan Pérez",
+    "leftBy": JUAN,
+    "timestamp": SENT,
+    "ownershipTransferred": True,
+    "newOwnerId": MARIA,
+    "newOwnerName": "María García",
+}
+_LEFT_FOR_GOOD: Example = {**_LEFT, "groupDeleted": False, "deletedMessagesCount": 0}
+
+_INCOMING: dict[str, Example] = {
+    "user_join": {
+        "userId": JUAN,
+        "name": "Juan Pérez",
+        "email": "juan@example.com",
+        "roles": ["user"],
+        "filials": ["sucursal1"],
+        "avatar": "avatar.jpg",
+    },
+    "user_leave": {"userId": JUAN},
+    "join_room": _IN_ROOM,
+    "leave_room": _IN_ROOM,
+    "send_message": {
+        "conversationId": PRIVATE,
+        "senderId": JUAN,
+        "recipientId": MARIA,
+        "content": "Hola, ¿cómo estás?",
+        "messageType": "text",
+    },
+    "send_reply": {
+        "conversationId": PRIVATE,
+        "senderId": JUAN,
+        "content": "Muy bien, ¿y tú?",
+        "messageType": "text",
+        "replyTo": "msg123",
+    },
+    "edit_message": {"messageId": "msg123", "newContent": "Hola, ¿qué tal?", "userId": MARIA},
+    "delete_message": {"messageId": "msg123", "userId": MARIA},
+    "typing_start": {**_IN_ROOM, "userName": "Juan Pérez"},
+    "typing_stop": _IN_ROOM,
+    "user_status": {"userId": JUAN, "status": "away"},
+    "mark_messages_as_read": _IN_ROOM,
+    "create_group": {
+        "name": "Mi Grupo",
+        "description": "Descripción del grupo",
+        "participants": [JUAN, MARIA],
+        "createdBy": JUAN,
+    },
+    "add_user_to_group": {"conversationId": GROUP, "participants": [NEW]},
+    "leave_group": {"conversationId": GROUP, "userId": JUAN},
+}
+
+_OUTGOING: dict[str, Example] = {
+    "user_connected": {
+        "user": USER,
+        "userId": JUAN,
+        "name": "Juan Pérez",
+        "email": "juan@example.com",
+        "status": "online",
+    },
+    "user_disconnected": {"userId": JUAN, "lastSeen": SENT},
+    "user_status_update": {"userId": JUAN, "status": "offline", "lastSeen": SENT},
+    "user_joined": _IN_ROOM,
+    "user_left": _IN_ROOM,
+    "typing_indicator": {
+        "conversationId": PRIVATE,
+        "userId": MARIA,
+        "userName": "María García",
+        "isTyping": True,
+    },
+    "message_received": MESSAGE,
+    "reply_received": REPLY,
+    "message_edited": {**MESSAGE, "content": "Hola, ¿qué tal?", "isEdited": True, "editedAt": EDITED},
+    "message_deleted": {"messageId": "msg123", "conversationId": PRIVATE, "seq": 1},
+    "unread_message_private": {"conversationId": PRIVATE, **_UNREAD},
+    "unread_message_group": {**_IN_GROUP, **_UNREAD, "messagePreview": "Hola a todos!"},
+    "messages_marked_as_read": _READ,
+    "read_receipt": _READ,
+    "group_created": NEW_GROUP,
+    "user_added_to_group": {
+        **_IN_GROUP,
+        "addedUsers": [NEW],
+        "addedBy": JUAN,
+        "userId": NEW,
+        "updatedParticipants": [JUAN, MARIA, NEW],
+        "participantCount": 3,
+        "timestamp": SENT,
+    },
+    "group_participants_updated": {
+        **_IN_GROUP,
+        "participants": [JUAN, MARIA, NEW],
+        "participantCount": 3,
+        "updatedAt": SENT,
+        "action": "add",
+        "affectedUsers": [NEW],
+        "updatedBy": JUAN,
+    },
+    "user_removed_from_group": {
+        **_IN_GROUP,
+        "userId": NEW,
+        "userName": "Ana Ruiz",
+        "removedBy": JUAN,
+        "removedByName": "Juan Pérez",
+        "timestamp": SENT,
+    },
+    "user_left_group": _LEFT,
+    "group_left": _LEFT_FOR_GOOD,
+    "group_deleted": {**_IN_GROUP, "deletedMessagesCount": 150, "timestamp": SENT},
+    "reply_sent_success": {"messageId": "msg124", "conversationId": PRIVATE, "timestamp": ANSWERED},
+    "reply_error": _FAILED,
+    "edit_message_error": {
+        "error": "El mensaje es de otra persona",
+        "code": "not_message_sender",
+        "details": {"messageId": "msg123"},
+    },
+    "delete_message_error": {
+        "error": "Mensaje no encontrado",
+        "code": "message_not_found",
+        "details": {"messageId": "msg123"},
+    },
+    "leave_group_success": _LEFT_FOR_GOOD,
+    "leave_group_error": {**_FAILED, "details": {"conversationId": GROUP}},
+    "error": {
+        "event": "join_room",
+        "code": "not_a_participant",
+        "message": "No participa en la conversación",
+        "details": {"conversationId": PRIVATE},
+    },
+}
+
+EVENT_EXAMPLES: dict[str, Example] = {**_INCOMING, **_OUTGOING}
+"""One payload for every event of both tables; no name stands in both."""

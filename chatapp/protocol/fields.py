@@ -1,0 +1,174 @@
+"""Fields and the base schema: camelCase on the wire, snake_case inside, times as the document writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+
+from chatapp.domain.commands import Command
+from chatapp.domain.errors import TooLarge
+
+ID_MAX_CHARS = 128
+NAME_MAX_CHARS = 200
+URL_MAX_CHARS = 2048
+CONTENT_MAX_BYTES = 16 * 1024
+"""Issue of the contract: a message's content is at most 16 kB, counted in UTF-8."""
+MEMBERS_MAX = 5000
+TAGS_MAX = 100
+
+
+def camelcase(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(word.capitalize() for word in rest)
+
+
+def wire_time(at: datetime) -> str:
+    """``2025-01-27T10:00:00.000Z``: UTC, milliseconds, Z."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class WireSchema(Schema):
+    """Strict in: a field that nobody declared is an error. Exact out: every declared field, null when absent."""
+
+    class Meta:
+        unknown = RAISE
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.data_key = field_obj.data_key or camelcase(field_name)
+
+
+class CommandSchema(WireSchema):
+    """Loads into the command it names; fields in ``tolerated`` are checked and then dropped."""
+
+    command: ClassVar[type[Command]]
+    tolerated: ClassVar[frozenset[str]] = frozenset()
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: Any) -> Command:
+        return self.command(**self.prepare({key: data[key] for key in data if key not in self.tolerated}))
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Turn what was loaded into the command's arguments."""
+        return data
+
+
+class Text(fields.String):
+    """Text that every engine and client can hold: no NUL, no half of a surrogate pair, at most ``max_chars``."""
+
+    def __init__(self, *, min_chars: int = 0, max_chars: int, **kwargs: Any) -> None:
+        extra = kwargs.pop("validate", None)
+        checks = [validate.Length(min=min_chars, max=max_chars), *([extra] if extra else [])]
+        super().__init__(validate=checks, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if "\0" in text:
+            raise ValidationError("Must not contain NUL characters.")
+        try:
+            text.encode()
+        except UnicodeEncodeError as exc:
+            raise ValidationError("Must be valid Unicode.") from exc
+        return text
+
+
+class Id(Text):
+    """Any text that names something; not only blanks."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_chars=1, max_chars=ID_MAX_CHARS, validate=_not_blank, **kwargs)
+
+
+class Name(Text):
+    """A name for people to read: not only blanks."""
+
+    def __init__(self, *, max_chars: int = NAME_MAX_CHARS, **kwargs: Any) -> None:
+        super().__init__(min_chars=1, max_chars=max_chars, validate=_not_blank, **kwargs)
+
+
+class Email(Text):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_chars=3, max_chars=320, validate=validate.Email(), **kwargs)
+
+
+class Content(Text):
+    """A message's content. Longer than ``CONTENT_MAX_BYTES`` raises TooLarge, which has a status of its own."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        # Validators see every value before this class could measure it, so the length is not one of them.
+        super().__init__(max_chars=1 << 30, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if len(text.encode()) > CONTENT_MAX_BYTES:
+            raise TooLarge(field=self.data_key, maxBytes=CONTENT_MAX_BYTES)
+        return text
+
+
+class Time(fields.DateTime):
+    """marshmallow's own writes ``+00:00`` and microseconds; the document wants milliseconds and Z."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else wire_time(value)
+
+
+class IdList(fields.List[str]):
+    """Ids, as a tuple."""
+
+    def __init__(self, *, min_items: int = 0, max_items: int, **kwargs: Any) -> None:
+        super().__init__(Id(), validate=validate.Length(min=min_items, max=max_items), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        try:
+            return tuple(super()._deserialize(value, attr, data, **kwargs))
+        except ValidationError as exc:
+            raise ValidationError(_by_position(exc.messages)) from exc
+
+
+class Tags(IdList):
+    """A short list of short texts: roles, filials."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_items=TAGS_MAX, **kwargs)
+
+
+class Members(IdList):
+    """User ids, at least one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_items=1, max_items=MEMBERS_MAX, **kwargs)
+
+
+class Count(fields.Integer):
+    """A whole number that is not negative and fits in 63 bits, which every engine can hold.
+
+    Takes a number or, as queries have no numbers, its decimal digits. ``1.0`` is whole, as JSON Schema has it; ``1.5``
+    and booleans are not.
+    """
+
+    def __init__(self, *, minimum: int = 0, maximum: int = 2**63 - 1, **kwargs: Any) -> None:
+        super().__init__(validate=validate.Range(min=minimum, max=maximum), **kwargs)
+
+    def _validated(self, value: Any) -> int:
+        # int() would cut fractions off, and read " 1_0 ".
+        if isinstance(value, str):
+            whole = re.fullmatch(r"-?[0-9]{1,20}", value) is not None
+        else:
+            whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        if not whole:
+            raise self.make_error("invalid", input=value)
+        number: int = super()._validated(value)
+        return number
+
+
+def _by_position(messages: Any) -> Any:
+    """What is wrong with which item. marshmallow names items by number; the keys of JSON are texts."""
+    return {str(key): texts for key, texts in messages.items()} if isinstance(messages, dict) else messages
+
+
+def _not_blank(text: str) -> None:
+    if not text.strip():
+        raise ValidationError("Must not be blank.")

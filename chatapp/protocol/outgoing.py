@@ -1,0 +1,368 @@
+"""Every event the server sends, each a row: what happened, what it is called, who hears it, what they are told.
+
+``ROWS`` turn domain events into broadcasts; ``DIRECT`` are answers to the one socket that asked. No other place names
+an outgoing event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from chatapp.domain import events
+from chatapp.domain.models import Conversation, Message
+from chatapp.protocol import schemas
+from chatapp.protocol.fields import WireSchema
+
+E = TypeVar("E", bound=events.Event)
+
+EVERYONE = "everyone"
+"""The room of every socket that has joined the chat."""
+
+
+def user_room(user_id: str) -> str:
+    return f"user:{user_id}"
+
+
+def conversation_room(conversation_id: str) -> str:
+    return f"conversation:{conversation_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The rooms that hear it, each socket once; not the sockets of ``except_user``."""
+
+    rooms: tuple[str, ...]
+    except_user: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing(Generic[E]):
+    name: str
+    event: type[E]
+    schema: WireSchema
+    audience: Callable[[E], Audience]
+    body: Callable[[E], Any]
+    """What the schema dumps: an object or a mapping with the schema's field names."""
+    summary: str
+    when: Callable[[E], bool] = lambda _event: True
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """An event for the asking socket alone."""
+
+    name: str
+    schema: WireSchema
+    summary: str
+    body: Callable[[Any], Any] = lambda result: result
+    """From the result that the acknowledgement shows."""
+
+
+# ---------------------------------------------------------------- audiences
+def _conversation(event: Any) -> Audience:
+    return Audience((conversation_room(event.conversation_id),))
+
+
+def _message_room(event: events.MessageSent | events.MessageEdited) -> Audience:
+    return Audience((conversation_room(event.message.conversation_id),))
+
+
+def _participants(event: Any) -> Audience:
+    return _users(event.conversation.participants)
+
+
+def _users(user_ids: Iterable[str]) -> Audience:
+    return Audience(tuple(user_room(user_id) for user_id in user_ids))
+
+
+def _unread(event: events.MessageUnread) -> Audience:
+    return Audience((event.socket_id,)) if event.socket_id else _users([event.user_id])
+
+
+# ---------------------------------------------------------------- bodies
+def _itself(event: Any) -> Any:
+    return event
+
+
+def _message(event: events.MessageSent | events.MessageEdited) -> Any:
+    return event.message
+
+
+def _connected(event: events.UserConnected) -> dict[str, Any]:
+    user = event.user
+    return {"user": user, "user_id": user.id, "name": user.name, "email": user.email, "status": user.status}
+
+
+def _group(conversation: Conversation) -> dict[str, Any]:
+    return {"conversation_id": conversation.id, "conversation_name": conversation.name or ""}
+
+
+def _unread_notice(event: events.MessageUnread) -> dict[str, Any]:
+    return {
+        **_group(event.conversation),
+        "message_id": event.last.id,
+        "sender_id": event.sender.id,
+        "sender_name": event.sender.name,
+        "sender_avatar": event.sender.avatar,
+        "message_preview": event.last.preview,
+        "timestamp": event.last.at,
+        "unread_count": event.unread_count,
+    }
+
+
+def _users_added(event: events.UsersAddedToGroup) -> dict[str, Any]:
+    return {
+        **_group(event.conversation),
+        "added_users": event.added_users,
+        "added_by": event.added_by,
+        "user_id": event.added_users[0],
+        "updated_participants": event.conversation.participants,
+        "participant_count": len(event.conversation.participants),
+        "timestamp": event.timestamp,
+    }
+
+
+def _participants_updated(event: events.ParticipantsChanged) -> dict[str, Any]:
+    return {
+        **_group(event.conversation),
+        "participants": event.conversation.participants,
+        "participant_count": len(event.conversation.participants),
+        "updated_at": event.updated_at,
+        "action": event.action,
+        "affected_users": event.affected_users,
+        "updated_by": event.updated_by,
+    }
+
+
+def _user_removed(event: events.UserRemovedFromGroup) -> dict[str, Any]:
+    return {
+        **_group(event.conversation),
+        "user_id": event.user.id,
+        "user_name": event.user.name,
+        "removed_by": event.removed_by,
+        "removed_by_name": event.removed_by_name,
+        "timestamp": event.timestamp,
+    }
+
+
+def user_left(event: events.UserLeftGroup) -> dict[str, Any]:
+    """Also the answer to the one who leaves."""
+    return {
+        **_group(event.conversation),
+        "user_id": event.user.id,
+        "user_name": event.user.name,
+        "left_by": event.left_by,
+        "timestamp": event.timestamp,
+        "ownership_transferred": event.new_owner is not None,
+        "new_owner_id": event.new_owner.id if event.new_owner else None,
+        "new_owner_name": event.new_owner.name if event.new_owner else None,
+        "group_deleted": event.group_deleted,
+        "deleted_messages_count": event.deleted_messages_count,
+    }
+
+
+def _reply_sent(message: Message) -> dict[str, Any]:
+    return {"message_id": message.id, "conversation_id": message.conversation_id, "timestamp": message.timestamp}
+
+
+def _group_deleted(event: events.GroupDeleted) -> dict[str, Any]:
+    return {
+        **_group(event.conversation),
+        "deleted_messages_count": event.deleted_messages_count,
+        "timestamp": event.timestamp,
+    }
+
+
+# ---------------------------------------------------------------- the table
+ROWS: tuple[Outgoing[Any], ...] = (
+    Outgoing(
+        "user_connected",
+        events.UserConnected,
+        schemas.UserConnectedSchema(),
+        lambda event: Audience((EVERYONE,), except_user=event.user.id),
+        _connected,
+        "A user's first socket joined; to all other users",
+    ),
+    Outgoing(
+        "user_disconnected",
+        events.UserDisconnected,
+        schemas.UserDisconnectedSchema(),
+        lambda _event: Audience((EVERYONE,)),
+        _itself,
+        "A user's last socket has been gone for the grace period",
+    ),
+    Outgoing(
+        "user_status_update",
+        events.UserStatusChanged,
+        schemas.UserStatusSchema(),
+        lambda _event: Audience((EVERYONE,)),
+        _itself,
+        "A user shows another status",
+    ),
+    Outgoing(
+        "user_joined",
+        events.RoomJoined,
+        schemas.RoomMemberSchema(),
+        _conversation,
+        _itself,
+        "A participant opened the conversation",
+    ),
+    Outgoing(
+        "user_left",
+        events.RoomLeft,
+        schemas.RoomMemberSchema(),
+        _conversation,
+        _itself,
+        "A participant closed the conversation",
+    ),
+    Outgoing(
+        "typing_indicator",
+        events.TypingChanged,
+        schemas.TypingSchema(),
+        lambda event: Audience((conversation_room(event.conversation_id),), except_user=event.user_id),
+        _itself,
+        "Somebody else in the room began or ceased to write",
+    ),
+    Outgoing(
+        "message_received",
+        events.MessageSent,
+        schemas.MessageSchema(),
+        _message_room,
+        _message,
+        "A new message in the room",
+        when=lambda event: not event.message.is_reply,
+    ),
+    Outgoing(
+        "reply_received",
+        events.MessageSent,
+        schemas.MessageSchema(),
+        _message_room,
+        _message,
+        "A new message in the room that answers another",
+        when=lambda event: event.message.is_reply,
+    ),
+    Outgoing(
+        "message_edited",
+        events.MessageEdited,
+        schemas.MessageSchema(),
+        _message_room,
+        _message,
+        "A message of the room has new content",
+    ),
+    Outgoing(
+        "message_deleted",
+        events.MessageDeleted,
+        schemas.MessageDeletedSchema(),
+        _conversation,
+        _itself,
+        "A message of the room is a tombstone now",
+    ),
+    Outgoing(
+        "unread_message_private",
+        events.MessageUnread,
+        schemas.UnreadPrivateSchema(),
+        _unread,
+        _unread_notice,
+        "A private message for a participant outside the room; also once per conversation on user_join",
+        when=lambda event: not event.conversation.is_group,
+    ),
+    Outgoing(
+        "unread_message_group",
+        events.MessageUnread,
+        schemas.UnreadGroupSchema(),
+        _unread,
+        _unread_notice,
+        "A group message for a participant outside the room; also once per conversation on user_join",
+        when=lambda event: event.conversation.is_group,
+    ),
+    Outgoing(
+        "messages_marked_as_read",
+        events.MessagesRead,
+        schemas.MessagesReadSchema(),
+        lambda event: _users([event.user_id]),
+        _itself,
+        "To the reader's own devices: the read mark moved",
+    ),
+    Outgoing(
+        "read_receipt",
+        events.MessagesRead,
+        schemas.MessagesReadSchema(),
+        lambda event: _users(event.others),
+        _itself,
+        "To the other participants: somebody's read mark moved",
+    ),
+    Outgoing(
+        "group_created",
+        events.GroupCreated,
+        schemas.ConversationSchema(),
+        _participants,
+        lambda event: event.conversation,
+        "To all participants of a new group",
+    ),
+    Outgoing(
+        "user_added_to_group",
+        events.UsersAddedToGroup,
+        schemas.UsersAddedSchema(),
+        _participants,
+        _users_added,
+        "To all participants, the new ones included",
+    ),
+    Outgoing(
+        "group_participants_updated",
+        events.ParticipantsChanged,
+        schemas.ParticipantsUpdatedSchema(),
+        _participants,
+        _participants_updated,
+        "To all participants on every change of members",
+    ),
+    Outgoing(
+        "user_removed_from_group",
+        events.UserRemovedFromGroup,
+        schemas.UserRemovedSchema(),
+        lambda event: _users([event.user.id]),
+        _user_removed,
+        "To the one who was taken out",
+    ),
+    Outgoing(
+        "user_left_group",
+        events.UserLeftGroup,
+        schemas.UserLeftGroupSchema(),
+        lambda event: _users(p for p in event.conversation.participants if p != event.user.id),
+        user_left,
+        "To those who remain in the group",
+    ),
+    Outgoing(
+        "group_left",
+        events.UserLeftGroup,
+        schemas.GroupLeftSchema(),
+        lambda event: _users([event.user.id]),
+        user_left,
+        "To the own devices of the one who left",
+    ),
+    Outgoing(
+        "group_deleted",
+        events.GroupDeleted,
+        schemas.GroupDeletedSchema(),
+        _participants,
+        _group_deleted,
+        "To the last participants of a group that is gone with its messages",
+    ),
+)
+
+REPLY_SENT = Direct("reply_sent_success", schemas.ReplySentSchema(), "A send_reply was stored", _reply_sent)
+REPLY_ERROR = Direct("reply_error", schemas.ActionErrorSchema(), "A send_reply failed")
+EDIT_ERROR = Direct("edit_message_error", schemas.ActionErrorSchema(), "An edit_message failed")
+DELETE_ERROR = Direct("delete_message_error", schemas.ActionErrorSchema(), "A delete_message failed")
+LEAVE_GROUP_SUCCESS = Direct("leave_group_success", schemas.GroupLeftSchema(), "A leave_group was carried out")
+LEAVE_GROUP_ERROR = Direct("leave_group_error", schemas.ActionErrorSchema(), "A leave_group failed")
+ERROR = Direct("error", schemas.ErrorEventSchema(), "An event without acknowledgement failed")
+
+DIRECT = (REPLY_SENT, REPLY_ERROR, EDIT_ERROR, DELETE_ERROR, LEAVE_GROUP_SUCCESS, LEAVE_GROUP_ERROR, ERROR)
+
+
+def rows_by_event() -> dict[type[events.Event], tuple[Outgoing[Any], ...]]:
+    """The rows each kind of event goes through, in the table's order."""
+    kinds = dict.fromkeys(row.event for row in ROWS)
+    return {kind: tuple(row for row in ROWS if row.event is kind) for kind in kinds}

@@ -1,0 +1,314 @@
+"""What a client may say: each schema checks it and makes the command. Used by events and by REST bodies alike."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from marshmallow import EXCLUDE, ValidationError, fields, post_load, pre_load, validate, validates_schema
+
+from chatapp.domain import commands
+from chatapp.domain.models import Attachment, ConversationType, MessageType, Status
+from chatapp.protocol.fields import (
+    NAME_MAX_CHARS,
+    URL_MAX_CHARS,
+    CommandSchema,
+    Content,
+    Count,
+    Email,
+    Id,
+    Members,
+    Name,
+    Tags,
+    Text,
+    Time,
+    WireSchema,
+)
+from chatapp.protocol.schemas import CONVERSATION_TYPES, MESSAGE_TYPES, STATUSES
+
+FILE_URL_SCHEMES = ("/api/files/", "/uploads/", "https://", "http://")
+"""What a ``fileUrl`` may begin with; ``javascript:`` and ``data:`` would run in a careless client."""
+
+
+# ---------------------------------------------------------------- connecting
+class HandshakeSchema(WireSchema):
+    """``auth`` of a connection. Clients put more into it than we read: their own token, their version."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    user_id = Id(load_default=None, allow_none=True)
+
+
+# ---------------------------------------------------------------- users
+class UserJoinSchema(CommandSchema):
+    command = commands.JoinChat
+
+    actor_id = Id(data_key="userId", required=True)
+    name = Name(required=True)
+    email = Email(required=True)
+    roles = Tags(allow_none=True)
+    filials = Tags(allow_none=True)
+    avatar = Text(max_chars=URL_MAX_CHARS, allow_none=True)
+
+
+class UserLeaveSchema(CommandSchema):
+    command = commands.LeaveChat
+
+    actor_id = Id(data_key="userId")
+
+
+class UserStatusRequestSchema(CommandSchema):
+    command = commands.SetStatus
+
+    actor_id = Id(data_key="userId")
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "status": Status(data["status"])}
+
+
+class SaveUserSchema(CommandSchema):
+    """The first front end posts its whole user at every login; the server's own presence wins over what it says."""
+
+    command = commands.SaveUser
+    tolerated = frozenset({"status", "last_seen", "is_active", "is_online", "created_at", "updated_at"})
+
+    id = Id(allow_none=True, load_default=None)
+    name = Name(required=True)
+    email = Email(required=True)
+    roles = Tags(allow_none=True)
+    filials = Tags(allow_none=True)
+    avatar = Text(max_chars=URL_MAX_CHARS, allow_none=True)
+    status = fields.String(validate=validate.OneOf(STATUSES), allow_none=True)
+    last_seen = Time(allow_none=True)
+    is_active = fields.Boolean(allow_none=True)
+    is_online = fields.Boolean(allow_none=True)
+    created_at = Time(allow_none=True)
+    updated_at = Time(allow_none=True)
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "keep_avatar": "avatar" not in data}
+
+
+class ListUsersSchema(CommandSchema):
+    command = commands.ListUsers
+
+    q = Text(max_chars=NAME_MAX_CHARS)
+    filial = Id()
+    limit = Count(minimum=1, maximum=1000, load_default=500)
+    cursor = Text(min_chars=1, max_chars=1000)
+
+
+class PageSchema(CommandSchema):
+    command = commands.ListPage
+
+    limit = Count(minimum=1, maximum=500, load_default=100)
+    cursor = Text(min_chars=1, max_chars=1000)
+
+
+# ---------------------------------------------------------------- rooms
+class ConversationEventSchema(CommandSchema):
+    conversation_id = Id(required=True)
+    actor_id = Id(data_key="userId")
+
+
+class JoinRoomSchema(ConversationEventSchema):
+    command = commands.JoinRoom
+
+
+class LeaveRoomSchema(ConversationEventSchema):
+    command = commands.LeaveRoom
+
+
+class MarkAsReadSchema(ConversationEventSchema):
+    command = commands.MarkAsRead
+
+
+class StopTypingSchema(ConversationEventSchema):
+    """``userName`` comes along from clients that send one shape for both typing events."""
+
+    command = commands.StopTyping
+    tolerated = frozenset({"user_name"})
+
+    user_name = Text(max_chars=NAME_MAX_CHARS, allow_none=True)
+
+
+class StartTypingSchema(ConversationEventSchema):
+    command = commands.StartTyping
+
+    user_name = Text(max_chars=NAME_MAX_CHARS, allow_none=True)
+
+
+class LeaveGroupSchema(ConversationEventSchema):
+    command = commands.LeaveGroup
+
+
+# ---------------------------------------------------------------- messages
+class SendMessageSchema(CommandSchema):
+    command: ClassVar[type[commands.Command]] = commands.SendMessage
+
+    conversation_id = Id(required=True)
+    actor_id = Id(data_key="senderId")
+    recipient_id = Text(max_chars=128, allow_none=True)
+    content = Content(load_default="", allow_none=True)
+    message_type = fields.String(validate=validate.OneOf(MESSAGE_TYPES), load_default=MessageType.TEXT.value)
+    file_url = Text(min_chars=1, max_chars=URL_MAX_CHARS, allow_none=True)
+    file_name = Text(max_chars=NAME_MAX_CHARS + 55, allow_none=True)
+    file_size = Count(allow_none=True)
+    file_type = Text(max_chars=NAME_MAX_CHARS, allow_none=True)
+    reply_to = Id(allow_none=True)
+    client_message_id = Id(allow_none=True)
+
+    @validates_schema
+    def check_content(self, data: dict[str, Any], **_: Any) -> None:
+        url = data.get("file_url")
+        if data["message_type"] == MessageType.TEXT.value:
+            if not (data["content"] or "").strip():
+                raise ValidationError("Must not be blank.", "content")
+        elif not url:
+            raise ValidationError("Required for a file or audio message.", "fileUrl")
+        if url and not url.startswith(FILE_URL_SCHEMES):
+            raise ValidationError("Must be the URL of an upload, or http(s).", "fileUrl")
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        url, name, size, kind = (data.pop(f"file_{part}", None) for part in ("url", "name", "size", "type"))
+        return {
+            **data,
+            "content": data["content"] or "",
+            "message_type": MessageType(data["message_type"]),
+            "recipient_id": data.get("recipient_id") or None,
+            "attachment": Attachment(url, name, size, kind) if url else None,
+        }
+
+
+class SendReplySchema(SendMessageSchema):
+    command = commands.SendReply
+
+    reply_to = Id(required=True)
+
+
+class EditMessageSchema(CommandSchema):
+    command = commands.EditMessage
+
+    message_id = Id(required=True)
+    new_content = Content(required=True)
+    actor_id = Id(data_key="userId")
+
+    @validates_schema
+    def check_content(self, data: dict[str, Any], **_: Any) -> None:
+        if not data["new_content"].strip():
+            raise ValidationError("Must not be blank.", "newContent")
+
+
+class DeleteMessageSchema(CommandSchema):
+    command = commands.DeleteMessage
+
+    message_id = Id(required=True)
+    actor_id = Id(data_key="userId")
+
+
+class HistoryQuerySchema(WireSchema):
+    limit = Count(minimum=1, maximum=500, load_default=100)
+    before = Count(load_default=None)
+    after = Count(load_default=None)
+
+    @validates_schema
+    def check_one_side(self, data: dict[str, Any], **_: Any) -> None:
+        if data["before"] is not None and data["after"] is not None:
+            raise ValidationError("Use either before or after.", "before")
+
+
+class UploadFormSchema(CommandSchema):
+    """The text fields of the multipart form; the file itself is beside them."""
+
+    command = commands.UploadFile
+
+    conversation_id = Id()
+    actor_id = Id(data_key="senderId")
+    reply_to = Id()
+    content = Content()
+    client_message_id = Id()
+
+    @pre_load
+    def drop_blanks(self, data: Any, **_: Any) -> Any:
+        """A form has no null: an empty field is one that was not filled in."""
+        return {key: value for key, value in data.items() if value != ""} if isinstance(data, dict) else data
+
+
+# ---------------------------------------------------------------- conversations
+class CreateGroupSchema(CommandSchema):
+    command: ClassVar[type[commands.Command]] = commands.CreateConversation
+
+    name = Name(required=True)
+    description = Text(max_chars=2000, allow_none=True)
+    participants = Members(required=True)
+    actor_id = Id(data_key="createdBy")
+
+
+class CreateConversationSchema(CommandSchema):
+    command = commands.CreateConversation
+
+    type = fields.String(required=True, validate=validate.OneOf(CONVERSATION_TYPES))
+    name = Text(max_chars=NAME_MAX_CHARS, allow_none=True)
+    description = Text(max_chars=2000, allow_none=True)
+    participants = Members(required=True)
+    actor_id = Id(data_key="createdBy", required=True)
+
+    @validates_schema
+    def check_name(self, data: dict[str, Any], **_: Any) -> None:
+        if data["type"] == ConversationType.GROUP.value and not (data.get("name") or "").strip():
+            raise ValidationError("A group needs a name.", "name")
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        is_group = data.pop("type") == ConversationType.GROUP.value
+        return {**data, "is_group": is_group}
+
+
+class ParticipantsBodySchema(WireSchema):
+    """``{participants}``, or the older ``{userId, addedBy}``; with both, both are added.
+
+    Loads into a dict: ``participants`` (a tuple), ``actor_id`` (``addedBy`` or None), ``user_id`` (the older body's or
+    None).
+    """
+
+    participants = Members()
+    user_id = Id()
+    added_by = Id()
+
+    @validates_schema
+    def check_somebody(self, data: dict[str, Any], **_: Any) -> None:
+        if "participants" not in data and "user_id" not in data:
+            raise ValidationError("Missing data for required field.", "participants")
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: Any) -> Any:
+        return self.body(data)
+
+    @staticmethod
+    def body(data: dict[str, Any]) -> dict[str, Any]:
+        user_id = data.get("user_id")
+        named = (*data.get("participants", ()), *((user_id,) if user_id else ()))
+        return {
+            "participants": tuple(dict.fromkeys(named)),
+            "actor_id": data.get("added_by"),
+            "user_id": user_id,
+        }
+
+
+class AddUserToGroupSchema(ParticipantsBodySchema):
+    conversation_id = Id(required=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_: Any) -> Any:
+        body = self.body(data)
+        return commands.AddParticipants(
+            conversation_id=data["conversation_id"], participants=body["participants"], actor_id=body["actor_id"]
+        )
+
+
+class RemoveParticipantQuerySchema(WireSchema):
+    removed_by = Id(load_default=None)
+
+
+class ReaderBodySchema(WireSchema):
+    user_id = Id(required=True)

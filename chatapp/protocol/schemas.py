@@ -1,0 +1,332 @@
+"""What the server says: one shape for each thing, the same over REST and sockets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields, validate
+
+from chatapp.domain.models import ConversationType, InboxEntry, MessageType, Status
+from chatapp.protocol.fields import Time, WireSchema
+
+STATUSES = [status.value for status in Status]
+MESSAGE_TYPES = [kind.value for kind in MessageType]
+CONVERSATION_TYPES = [kind.value for kind in ConversationType]
+
+
+class SenderSchema(WireSchema):
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+    avatar = fields.String(required=True, allow_none=True)
+
+
+class UserSchema(WireSchema):
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+    email = fields.String(required=True)
+    roles = fields.List(fields.String(), required=True)
+    filials = fields.List(fields.String(), required=True)
+    status = fields.Enum(Status, by_value=True, required=True)
+    last_seen = Time(required=True)
+    avatar = fields.String(required=True, allow_none=True)
+    created_at = Time(required=True)
+    updated_at = Time(required=True)
+    is_active = fields.Boolean(required=True)
+    is_online = fields.Boolean(required=True)
+
+
+class ConversationSchema(WireSchema):
+    id = fields.String(required=True)
+    type = fields.Enum(ConversationType, by_value=True, required=True)
+    name = fields.String(required=True, allow_none=True)
+    description = fields.String(required=True, allow_none=True)
+    participants = fields.List(fields.String(), required=True)
+    created_by = fields.String(required=True)
+    created_at = Time(required=True)
+    updated_at = Time(required=True)
+    last_message = fields.String(required=True, allow_none=True, metadata={"description": "Preview, 100 characters"})
+    last_message_at = Time(required=True, allow_none=True)
+    last_seq = fields.Integer(required=True)
+
+
+class InboxEntrySchema(ConversationSchema):
+    """A conversation in its participant's own list. Dumps an ``InboxEntry`` through ``inbox_view``."""
+
+    unread_count = fields.Integer(required=True)
+    last_read_at = Time(required=True, allow_none=True)
+    last_read_seq = fields.Integer(required=True)
+
+
+CONVERSATION_FIELDS = tuple(ConversationSchema().fields)
+
+
+def inbox_view(entry: InboxEntry) -> dict[str, Any]:
+    """What ``InboxEntrySchema`` dumps: the conversation's fields, and beside them what this participant has read."""
+    return {
+        **{name: getattr(entry.conversation, name) for name in CONVERSATION_FIELDS},
+        "unread_count": entry.unread_count,
+        "last_read_at": entry.last_read_at,
+        "last_read_seq": entry.last_read_seq,
+    }
+
+
+class MessageSchema(WireSchema):
+    id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    seq = fields.Integer(required=True)
+    sender_id = fields.String(required=True)
+    recipient_id = fields.String(required=True, allow_none=True)
+    content = fields.String(required=True)
+    message_type = fields.Enum(MessageType, by_value=True, required=True)
+    file_url = fields.String(required=True, allow_none=True)
+    file_name = fields.String(required=True, allow_none=True)
+    file_size = fields.Integer(required=True, allow_none=True)
+    file_type = fields.String(required=True, allow_none=True)
+    thumbnail_url = fields.String(required=True, allow_none=True)
+    reply_to = fields.String(required=True, allow_none=True)
+    reply_preview = fields.String(required=True, allow_none=True)
+    is_reply = fields.Boolean(required=True)
+    is_edited = fields.Boolean(required=True)
+    edited_at = Time(required=True, allow_none=True)
+    is_deleted = fields.Boolean(required=True)
+    timestamp = Time(required=True)
+    created_at = Time(required=True)
+    sender = fields.Nested(SenderSchema, required=True)
+    client_message_id = fields.String(required=True, allow_none=True)
+
+
+class RepliesSchema(WireSchema):
+    message_id = fields.String(required=True)
+    replies = fields.List(fields.Nested(MessageSchema), required=True)
+    replies_count = fields.Integer(required=True)
+
+
+class MessageWithRepliesSchema(MessageSchema):
+    replies = fields.List(fields.Nested(MessageSchema), required=True)
+    replies_count = fields.Integer(required=True)
+
+
+class UploadedSchema(WireSchema):
+    file_url = fields.String(required=True)
+    file_name = fields.String(required=True)
+    file_size = fields.Integer(required=True)
+    file_type = fields.String(required=True)
+    thumbnail_url = fields.String(required=True, allow_none=True)
+    message_id = fields.String(required=True, allow_none=True)
+    conversation_id = fields.String(required=True, allow_none=True)
+    sender_id = fields.String(required=True, allow_none=True)
+    timestamp = Time(required=True, allow_none=True)
+    is_reply = fields.Boolean(required=True)
+    reply_to = fields.String(required=True, allow_none=True)
+
+
+# ---------------------------------------------------------------- answers of REST
+class UsersSchema(WireSchema):
+    users = fields.List(fields.Nested(UserSchema), required=True)
+
+
+class ConversationsSchema(WireSchema):
+    """A participant's own list."""
+
+    conversations = fields.List(fields.Nested(InboxEntrySchema), required=True)
+
+
+class AllConversationsSchema(WireSchema):
+    conversations = fields.List(fields.Nested(ConversationSchema), required=True)
+
+
+class NoticeSchema(WireSchema):
+    message = fields.String(required=True, metadata={"description": "For people, in the document's words"})
+
+
+class DeletedCountSchema(NoticeSchema):
+    deleted_count = fields.Integer(required=True)
+
+
+class BatchDeletedSchema(DeletedCountSchema):
+    batch_size = fields.Integer(required=True)
+
+
+class ConversationDeletedSchema(NoticeSchema):
+    deleted_messages_count = fields.Integer(required=True)
+
+
+class HealthSchema(WireSchema):
+    status = fields.String(required=True, validate=validate.OneOf(["ok", "unavailable"]))
+
+
+class ReadinessSchema(HealthSchema):
+    checks = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": 'Each engine\'s name, and "ok" or what is wrong with it'},
+    )
+
+
+# ---------------------------------------------------------------- events
+class UserConnectedSchema(WireSchema):
+    user = fields.Nested(UserSchema, required=True)
+    user_id = fields.String(required=True)
+    name = fields.String(required=True)
+    email = fields.String(required=True)
+    status = fields.Enum(Status, by_value=True, required=True)
+
+
+class UserDisconnectedSchema(WireSchema):
+    user_id = fields.String(required=True)
+    last_seen = Time(required=True)
+
+
+class UserStatusSchema(WireSchema):
+    user_id = fields.String(required=True)
+    status = fields.Enum(Status, by_value=True, required=True)
+    last_seen = Time(required=True)
+
+
+class RoomMemberSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    user_id = fields.String(required=True)
+
+
+class RoomStateSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    last_seq = fields.Integer(required=True)
+    last_read_seq = fields.Integer(required=True)
+    unread_count = fields.Integer(required=True)
+
+
+class TypingSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    user_id = fields.String(required=True)
+    user_name = fields.String(required=True)
+    is_typing = fields.Boolean(required=True)
+
+
+class MessageDeletedSchema(WireSchema):
+    message_id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    seq = fields.Integer(required=True)
+
+
+class ReplySentSchema(WireSchema):
+    message_id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    timestamp = Time(required=True)
+
+
+class UnreadPrivateSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    message_id = fields.String(required=True)
+    sender_id = fields.String(required=True)
+    sender_name = fields.String(required=True)
+    sender_avatar = fields.String(required=True, allow_none=True)
+    message_preview = fields.String(required=True)
+    timestamp = Time(required=True)
+    unread_count = fields.Integer(required=True)
+
+
+class UnreadGroupSchema(UnreadPrivateSchema):
+    conversation_name = fields.String(required=True)
+
+
+class MessagesReadSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    user_id = fields.String(required=True)
+    timestamp = Time(required=True)
+    last_read_seq = fields.Integer(required=True)
+
+
+class UsersAddedSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    conversation_name = fields.String(required=True)
+    added_users = fields.List(fields.String(), required=True)
+    added_by = fields.String(required=True)
+    user_id = fields.String(required=True)
+    updated_participants = fields.List(fields.String(), required=True)
+    participant_count = fields.Integer(required=True)
+    timestamp = Time(required=True)
+
+
+class ParticipantsUpdatedSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    conversation_name = fields.String(required=True)
+    participants = fields.List(fields.String(), required=True)
+    participant_count = fields.Integer(required=True)
+    updated_at = Time(required=True)
+    action = fields.String(required=True, validate=validate.OneOf(["add", "remove"]))
+    affected_users = fields.List(fields.String(), required=True)
+    updated_by = fields.String(required=True)
+
+
+class UserRemovedSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    conversation_name = fields.String(required=True)
+    user_id = fields.String(required=True)
+    user_name = fields.String(required=True)
+    removed_by = fields.String(required=True)
+    removed_by_name = fields.String(required=True)
+    timestamp = Time(required=True)
+
+
+class UserLeftGroupSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    conversation_name = fields.String(required=True)
+    user_id = fields.String(required=True)
+    user_name = fields.String(required=True)
+    left_by = fields.String(required=True)
+    timestamp = Time(required=True)
+    ownership_transferred = fields.Boolean(required=True)
+    new_owner_id = fields.String(required=True, allow_none=True)
+    new_owner_name = fields.String(required=True, allow_none=True)
+
+
+class GroupLeftSchema(UserLeftGroupSchema):
+    group_deleted = fields.Boolean(required=True)
+    deleted_messages_count = fields.Integer(required=True)
+
+
+class GroupDeletedSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    conversation_name = fields.String(required=True)
+    deleted_messages_count = fields.Integer(required=True)
+    timestamp = Time(required=True)
+
+
+class GroupWithAddedSchema(ConversationSchema):
+    added_users = fields.List(fields.String(), required=True)
+
+
+class ParticipantsAddedSchema(GroupWithAddedSchema):
+    """The answer to ``POST …/participants``. The first front end, which sends ``{userId, addedBy}``, reads more."""
+
+    success = fields.Boolean(metadata={"description": "Only with the older body"})
+    conversation_id = fields.String(metadata={"description": "Only with the older body"})
+    user_id = fields.String(metadata={"description": "Only with the older body"})
+
+
+# ---------------------------------------------------------------- failures
+class FailureSchema(WireSchema):
+    code = fields.String(required=True)
+    message = fields.String(required=True)
+    details = fields.Dict(required=True)
+    retry_after_ms = fields.Integer(metadata={"description": "Only when rate limited: milliseconds to wait"})
+
+
+class ErrorEventSchema(FailureSchema):
+    event = fields.String(required=True, metadata={"description": "The client's event that failed"})
+
+
+class ActionErrorSchema(WireSchema):
+    error = fields.String(required=True, metadata={"description": "What went wrong, for people"})
+    code = fields.String(required=True)
+    details = fields.Dict(required=True)
+
+
+class HttpErrorSchema(WireSchema):
+    status_code = fields.Integer(required=True)
+    error = fields.String(required=True, metadata={"description": "The status's HTTP phrase"})
+    code = fields.String(required=True, metadata={"description": "Stable, for programs"})
+    message = fields.String(required=True, metadata={"description": "For people: Spanish, or English on request"})
+    details = fields.Dict(required=True)
+    request_id = fields.String(required=True)

@@ -1,0 +1,41 @@
+"""The bytes that go when their last message goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chatapp.domain.models import Attachment
+from chatapp.ports import FileStore
+
+FILE_URL_PREFIX = "/api/files/"
+"""Every ``fileUrl`` of ours begins so, for every kind of storage."""
+
+OTHER_PREFIXES = ("/uploads/",)
+"""The document's second name for the same bytes."""
+
+
+def file_url(name: str) -> str:
+    return FILE_URL_PREFIX + name
+
+
+def file_name_in(url: str) -> str | None:
+    """The name of one of our files in a URL; None when the URL is somebody else's."""
+    for prefix in (FILE_URL_PREFIX, *OTHER_PREFIXES):
+        if url.startswith(prefix):
+            return url.removeprefix(prefix)
+    return None
+
+
+class AttachmentSweeper:
+    def __init__(self, files: FileStore) -> None:
+        self._files = files
+
+    def sweep(self, attachments: Iterable[Attachment]) -> None:
+        """Delete these files and their thumbnails."""
+        for attachment in attachments:
+            self.sweep_url(attachment.url)
+
+    def sweep_url(self, url: str | None) -> None:
+        name = file_name_in(url) if url else None
+        if name is not None:
+            self._files.delete(name)

@@ -1,0 +1,46 @@
+"""The whole chat in one hand: what the transports are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chatapp.domain.errors import Unavailable
+from chatapp.ports import FileStore, Store
+from chatapp.services.conversations import ConversationService
+from chatapp.services.files import FileService
+from chatapp.services.messages import MessageService
+from chatapp.services.presence import PresenceService
+from chatapp.services.typing import TypingService
+from chatapp.services.users import UserService
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    users: UserService
+    conversations: ConversationService
+    messages: MessageService
+    files: FileService
+    presence: PresenceService
+    typing: TypingService
+    store: Store
+    file_store: FileStore
+
+    def check(self) -> dict[str, str]:
+        """What each engine says of itself: ``ok``, or a sentence. Raises nothing.
+
+        One process alone needs no bus: what it publishes it delivers itself.
+        """
+        return {"store": _ask(self.store), "files": _ask(self.file_store), "bus": "ok"}
+
+    def close(self) -> None:
+        """Finish what was accepted and let go of the engines."""
+        self.store.close()
+        self.file_store.close()
+
+
+def _ask(engine: Store | FileStore) -> str:
+    try:
+        engine.check()
+    except Unavailable as exc:
+        return str(exc)
+    return "ok"

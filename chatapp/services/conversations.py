@@ -1,0 +1,267 @@
+"""Conversations and who is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from chatapp.domain.commands import (
+    AddParticipants,
+    CreateConversation,
+    JoinRoom,
+    LeaveGroup,
+    LeaveRoom,
+    ListPage,
+    MarkAsRead,
+    RemoveParticipant,
+)
+from chatapp.domain.errors import (
+    ConversationNotFound,
+    InvalidData,
+    NotAParticipant,
+    NotGroupCreator,
+    NotIdentified,
+    UnknownUsers,
+    UserNotFound,
+)
+from chatapp.domain.events import (
+    GroupCreated,
+    GroupDeleted,
+    MessagesRead,
+    ParticipantsChanged,
+    RoomJoined,
+    RoomLeft,
+    UserLeftGroup,
+    UserRemovedFromGroup,
+    UsersAddedToGroup,
+)
+from chatapp.domain.models import Actor, Conversation, ConversationType, InboxEntry, Page
+from chatapp.ports import Clock, Deleted, EventPublisher, Ids, Presence, ReadMark, Rooms, Store
+from chatapp.services.attachments import AttachmentSweeper
+from chatapp.services.audience import Audience
+from chatapp.services.profiles import Profiles
+
+NEXT_OWNERS = 20
+"""Who may own a group next: the second in line, or one further behind when others leave at the same time."""
+
+
+class ConversationService:
+    def __init__(
+        self,
+        store: Store,
+        presence: Presence,
+        audience: Audience,
+        profiles: Profiles,
+        rooms: Rooms,
+        sweeper: AttachmentSweeper,
+        publisher: EventPublisher,
+        *,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._store = store.conversations
+        self._users = store.users
+        self._presence = presence
+        self._audience = audience
+        self._profiles = profiles
+        self._rooms = rooms
+        self._sweeper = sweeper
+        self._publisher = publisher
+        self._clock = clock
+        self._ids = ids
+
+    # ------------------------------------------------------------ making
+    def create(self, command: CreateConversation, *, actor: Actor) -> tuple[Conversation, bool]:
+        """True when it is new; the private conversation of a pair exists once.
+
+        Raises InvalidData, UnknownUsers, NotIdentified.
+        """
+        creator = _require_name(actor)
+        members = tuple(dict.fromkeys((creator, *command.participants)))
+        if command.is_group:
+            return self._create_group(command, creator, members), True
+        return self._open_private(command, creator)
+
+    def _create_group(self, command: CreateConversation, creator: str, members: tuple[str, ...]) -> Conversation:
+        self.require_users(members)
+        group = self._store.create_group(self._draft(ConversationType.GROUP, members, creator, command))
+        for user_id in members:
+            self._audience.add(group.id, user_id, group.last_seq)
+        self._publisher.publish(GroupCreated(group))
+        return group
+
+    def _open_private(self, command: CreateConversation, creator: str) -> tuple[Conversation, bool]:
+        pair = tuple(dict.fromkeys(command.participants))
+        if len(pair) == 1 and pair[0] != creator:
+            pair = (creator, *pair)  # "with this person": the creator need not be repeated
+        if len(pair) != 2:
+            raise InvalidData({"participants": ["two_distinct_users"]})
+        self.require_users(dict.fromkeys((*pair, creator)))
+        conversation, created = self._store.open_private(self._draft(ConversationType.PRIVATE, pair, creator, command))
+        if created:
+            for user_id in conversation.participants:
+                self._audience.add(conversation.id, user_id, conversation.last_seq)
+        return conversation, created
+
+    def _draft(
+        self, kind: ConversationType, members: tuple[str, ...], creator: str, command: CreateConversation
+    ) -> Conversation:
+        now = self._clock.now()
+        name, description = (command.name, command.description) if command.is_group else (None, None)
+        return Conversation(self._ids.new(), kind, name, description, members, creator, now, now)
+
+    # ------------------------------------------------------------ reading
+    def get(self, conversation_id: str) -> Conversation:
+        """Raises ConversationNotFound."""
+        conversation = self._store.get(conversation_id)
+        if conversation is None:
+            raise ConversationNotFound(conversationId=conversation_id)
+        return conversation
+
+    def inbox(self, user_id: str) -> list[InboxEntry]:
+        """Latest activity first. Raises UserNotFound."""
+        if self._users.get(user_id) is None:
+            raise UserNotFound(userId=user_id)
+        return self._store.inbox(user_id)
+
+    def list_all(self, query: ListPage) -> Page[Conversation]:
+        return self._store.list_all(limit=query.limit, cursor=query.cursor)
+
+    def require_users(self, user_ids: Collection[str]) -> None:
+        """Raises UnknownUsers with those that do not exist."""
+        known = self._users.get_many(user_ids)
+        if unknown := [user_id for user_id in user_ids if user_id not in known]:
+            raise UnknownUsers(userIds=unknown)
+
+    def require_participant(self, conversation_id: str, user_id: str) -> InboxEntry:
+        """Raises ConversationNotFound, NotAParticipant."""
+        return self._store.entry(conversation_id, user_id)
+
+    # ------------------------------------------------------------ rooms
+    def join_room(self, command: JoinRoom, *, actor: Actor, socket_id: str) -> InboxEntry:
+        """The socket hears the conversation from now on.
+
+        Raises ConversationNotFound, NotAParticipant, NotIdentified (also when the socket closed meanwhile).
+        """
+        user_id = _require_name(actor)
+        with self._audience.arrival(user_id, conversation_id=command.conversation_id, socket_id=socket_id) as arrival:
+            entry = arrival.ask(lambda: self.require_participant(command.conversation_id, user_id))
+        self._rooms.admit(socket_id, user_id)  # known by the handshake alone, it must be found when they are taken out
+        self._rooms.enter(socket_id, command.conversation_id)
+        if self._presence.enter(command.conversation_id, user_id, socket_id):
+            self._publisher.publish(RoomJoined(command.conversation_id, user_id))
+        return entry
+
+    def leave_room(self, command: LeaveRoom, *, actor: Actor, socket_id: str) -> None:
+        """The socket hears the conversation no more; membership stays."""
+        user_id = _require_name(actor)
+        self._rooms.leave(socket_id, command.conversation_id)
+        if self._presence.leave(command.conversation_id, user_id, socket_id):
+            self._publisher.publish(RoomLeft(command.conversation_id, user_id))
+
+    def mark_as_read(self, command: MarkAsRead, *, actor: Actor) -> ReadMark:
+        """Raises ConversationNotFound, NotAParticipant."""
+        user_id = _require_name(actor)
+        mark = self._store.mark_read(command.conversation_id, user_id, now=self._clock.now())
+        if mark.moved:
+            self._audience.read(command.conversation_id, user_id, mark.seq)
+            others = tuple(m for m in self._audience.members(command.conversation_id) if m != user_id)
+            self._publisher.publish(MessagesRead(command.conversation_id, user_id, mark.at, mark.seq, others))
+        return mark
+
+    # ------------------------------------------------------------ members
+    def add_participants(self, command: AddParticipants, *, actor: Actor) -> tuple[Conversation, tuple[str, ...]]:
+        """The group afterwards and who is really new.
+
+        Raises ConversationNotFound, NotAGroup, UnknownUsers, NotAParticipant.
+        """
+        before = self.get(command.conversation_id)
+        if actor.user_id is not None and before.is_group and actor.user_id not in before.participants:
+            raise NotAParticipant(conversationId=before.id, userId=actor.user_id)
+        self.require_users(dict.fromkeys(command.participants))
+        now = self._clock.now()
+        group, added = self._store.add_participants(before.id, command.participants, now=now)
+        if added:
+            for user_id in added:
+                self._audience.add(group.id, user_id, group.last_seq)
+            by = actor.user_id or group.created_by
+            self._publisher.publish(
+                UsersAddedToGroup(group, added, by, now),
+                ParticipantsChanged(group, "add", added, by, now),
+            )
+        return group, added
+
+    def remove_participant(self, command: RemoveParticipant, *, actor: Actor) -> Conversation:
+        """Only the creator takes out others. Taking out oneself is leaving.
+
+        Raises ConversationNotFound, NotAGroup, NotAParticipant, NotGroupCreator.
+        """
+        if actor.user_id == command.user_id:
+            return self.leave_group(LeaveGroup(conversation_id=command.conversation_id), actor=actor).conversation
+        before = self.get(command.conversation_id)
+        if before.is_group and actor.user_id not in (None, before.created_by):
+            raise NotGroupCreator(conversationId=before.id, userId=actor.user_id)
+        now, by = self._clock.now(), actor.user_id or before.created_by
+        user, remover = self._profiles.find(command.user_id), self._profiles.find(by)
+        departure = self._store.remove_participant(before.id, command.user_id, now=now)
+        group = departure.conversation
+        self._let_go(group.id, command.user_id)
+        self._publisher.publish(
+            UserRemovedFromGroup(group, user, by, remover.name, now),
+            ParticipantsChanged(group, "remove", (command.user_id,), by, now),
+        )
+        if departure.gone:
+            self._close(departure.gone)
+        return group
+
+    def leave_group(self, command: LeaveGroup, *, actor: Actor) -> UserLeftGroup:
+        """Raises ConversationNotFound, NotAGroup, NotAParticipant."""
+        user_id = _require_name(actor)
+        # After the write nothing should wait, or a later change would be told before this one.
+        self._profiles.prepare((user_id, *self.get(command.conversation_id).participants[:NEXT_OWNERS]))
+        user, now = self._profiles.find(user_id), self._clock.now()
+        departure = self._store.remove_participant(command.conversation_id, user_id, now=now)
+        self._let_go(command.conversation_id, user_id)
+        owner = self._profiles.find(departure.new_owner_id) if departure.new_owner_id else None
+        left = UserLeftGroup(
+            conversation=departure.conversation,
+            user=user,
+            left_by=user_id,
+            timestamp=now,
+            new_owner=owner,
+            group_deleted=departure.gone is not None,
+            deleted_messages_count=departure.gone.messages if departure.gone else 0,
+        )
+        self._publisher.publish(left)
+        if departure.gone:
+            self._close(departure.gone)
+        else:
+            self._publisher.publish(ParticipantsChanged(left.conversation, "remove", (user_id,), user_id, now))
+        return left
+
+    def delete(self, conversation_id: str) -> Deleted:
+        """The conversation, its messages and their files. Raises ConversationNotFound."""
+        gone = self._store.delete(conversation_id)
+        self._close(gone)
+        return gone
+
+    def _let_go(self, conversation_id: str, user_id: str) -> None:
+        """Call it right after the write: whatever waits in between lets them hear what is said without them."""
+        self._rooms.evict(user_id, conversation_id)
+        self._presence.evict(conversation_id, user_id)
+        self._audience.remove(conversation_id, user_id)
+
+    def _close(self, gone: Deleted) -> None:
+        if gone.conversation is not None:
+            if gone.conversation.is_group:
+                self._publisher.publish(GroupDeleted(gone.conversation, gone.messages, self._clock.now()))
+            self._audience.close(gone.conversation.id)
+            self._rooms.close(gone.conversation.id)
+            for user_id in tuple(self._presence.viewers(gone.conversation.id)):
+                self._presence.evict(gone.conversation.id, user_id)
+        self._sweeper.sweep(gone.attachments)  # last: it waits, and may fail
+
+
+def _require_name(actor: Actor) -> str:
+    if actor.user_id is None:
+        raise NotIdentified
+    return actor.user_id

@@ -1,0 +1,235 @@
+"""Messages: sending, correcting, taking back, reading again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from chatapp.domain.commands import DeleteMessage, EditMessage, ListPage, ReadHistory, SendMessage
+from chatapp.domain.errors import (
+    ConversationNotFound,
+    EditWindowClosed,
+    FileNotStored,
+    MessageDeletedAlready,
+    MessageNotFound,
+    NotATextMessage,
+    NotIdentified,
+    NotMessageSender,
+    ReplyTargetMissing,
+    ReplyToOtherConversation,
+    UnknownFile,
+)
+from chatapp.domain.events import MessageDeleted, MessageEdited, MessageSent, MessageUnread
+from chatapp.domain.models import Actor, Attachment, LastMessage, Message, MessageType, Page
+from chatapp.domain.text import preview
+from chatapp.ports import Appended, Clock, EventPublisher, FileStore, Ids, Presence, Store
+from chatapp.services.attachments import AttachmentSweeper, file_name_in, file_url
+from chatapp.services.audience import Audience
+from chatapp.services.profiles import Profiles
+
+EDIT_WINDOW = timedelta(minutes=15)
+"""RULINGS: own text message, within 15 minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A page, oldest first, and whether there is more on either side."""
+
+    messages: list[Message]
+    has_older: bool
+    has_newer: bool
+
+
+class MessageService:
+    def __init__(
+        self,
+        store: Store,
+        files: FileStore,
+        presence: Presence,
+        audience: Audience,
+        profiles: Profiles,
+        sweeper: AttachmentSweeper,
+        publisher: EventPublisher,
+        *,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._store = store.messages
+        self._conversations = store.conversations
+        self._files = files
+        self._presence = presence
+        self._audience = audience
+        self._profiles = profiles
+        self._sweeper = sweeper
+        self._publisher = publisher
+        self._clock = clock
+        self._ids = ids
+
+    # ------------------------------------------------------------ sending
+    def send(self, command: SendMessage, *, actor: Actor, fingerprint: str | None = None) -> Message:
+        """Durable on return, numbered, and on its way to everyone.
+
+        A ``client_message_id`` seen before returns the first message and tells nobody again. ``fingerprint`` stands
+        for the content where the command cannot (an upload gets a new URL at each try).
+
+        Raises NotIdentified, UnknownUsers, UnknownFile, ReplyTargetMissing, ReplyToOtherConversation,
+        ConversationNotFound, NotAParticipant, InvalidData, IdempotencyKeyReused.
+        """
+        if actor.user_id is None:
+            raise NotIdentified
+        draft = Message(
+            id=self._ids.new(),
+            conversation_id=command.conversation_id,
+            seq=0,
+            sender=self._profiles.require(actor.user_id),
+            recipient_id=command.recipient_id,
+            content=command.content,
+            message_type=command.message_type,
+            timestamp=self._clock.now(),
+            attachment=self._known_file(command.attachment),
+            reply_to=command.reply_to,
+            reply_preview=self._quote(command),
+            client_message_id=command.client_message_id,
+        )
+        sent = self._store.append(draft, fingerprint=fingerprint or _fingerprint(command))
+        # From here to the last emit nothing may wait: it would let a later seq overtake this one.
+        if not sent.duplicate:
+            self._announce(sent)
+        return sent.message
+
+    def _known_file(self, attachment: Attachment | None) -> Attachment | None:
+        """What we know of our own file wins over what the client says of it."""
+        name = file_name_in(attachment.url) if attachment else None
+        if attachment is None or name is None:
+            return attachment
+        try:
+            file = self._files.open(name).file
+        except FileNotStored as exc:
+            raise UnknownFile(fileUrl=attachment.url) from exc
+        thumbnail = file_url(file.thumbnail_name) if file.thumbnail_name else None
+        shown = attachment.name or file.original_name
+        return Attachment(file_url(file.name), shown, file.size, file.media_type, thumbnail)
+
+    def _quote(self, command: SendMessage) -> str | None:
+        if command.reply_to is None:
+            return None
+        original = self._store.get(command.reply_to)
+        if original is None:
+            raise ReplyTargetMissing(replyTo=command.reply_to)
+        if original.conversation_id != command.conversation_id:
+            raise ReplyToOtherConversation(replyTo=command.reply_to)
+        return preview(original.message_type, original.content, original.attachment)
+
+    def _announce(self, sent: Appended) -> None:
+        message, conversation = sent.message, sent.conversation
+        self._audience.read(conversation.id, message.sender_id, message.seq)
+        self._publisher.publish(MessageSent(message))
+        last = LastMessage(
+            message.id,
+            message.sender_id,
+            preview(message.message_type, message.content, message.attachment),
+            message.timestamp,
+        )
+        viewers = self._presence.viewers(conversation.id)
+        for user_id, count in self._audience.unread(conversation.id, message.seq, viewers=viewers):
+            self._publisher.publish(MessageUnread(user_id, conversation, last, message.sender, count))
+
+    # ------------------------------------------------------------ changing
+    def edit(self, command: EditMessage, *, actor: Actor) -> Message:
+        """Whoever has left the group has nothing to say there any more.
+
+        Raises MessageNotFound, NotMessageSender, NotAParticipant, NotATextMessage, MessageDeletedAlready,
+        EditWindowClosed.
+        """
+        message = self._require_own(command.message_id, actor)
+        self._conversations.entry(message.conversation_id, message.sender_id)
+        if message.message_type is not MessageType.TEXT:
+            raise NotATextMessage(messageId=message.id)
+        if message.is_deleted:
+            raise MessageDeletedAlready(messageId=message.id)
+        now = self._clock.now()
+        if now - message.timestamp > EDIT_WINDOW:
+            raise EditWindowClosed(messageId=message.id, windowSeconds=int(EDIT_WINDOW.total_seconds()))
+        shown = preview(MessageType.TEXT, command.new_content, None)
+        edited = self._store.edit(message.id, content=command.new_content, preview=shown, now=now)
+        self._publisher.publish(MessageEdited(edited))
+        return edited
+
+    def delete_own(self, command: DeleteMessage, *, actor: Actor) -> Message:
+        """Raises MessageNotFound, NotMessageSender."""
+        return self.delete(self._require_own(command.message_id, actor).id)
+
+    def delete(self, message_id: str) -> Message:
+        """Leave a tombstone; again is fine. Raises MessageNotFound."""
+        tombstone, gone = self._store.delete(message_id)
+        if gone.messages:
+            self._publisher.publish(MessageDeleted(tombstone.id, tombstone.conversation_id, tombstone.seq))
+        self._sweeper.sweep(gone.attachments)  # last: it waits, and may fail
+        return tombstone
+
+    def purge(self, *, batch_size: int) -> int:
+        """Remove every message for good, ``batch_size`` at a time; how many there were."""
+        count = 0
+        try:
+            while True:
+                gone = self._store.purge(limit=batch_size)
+                count += gone.messages
+                self._sweeper.sweep(gone.attachments)
+                if gone.messages < batch_size:
+                    return count
+        finally:
+            self._refresh_audience()
+
+    def _refresh_audience(self) -> None:
+        """Nothing purged counts as unread; those online are counted from memory."""
+        for user_id in self._audience.present():
+            with self._audience.arrival(user_id) as arrival:
+                entries = arrival.ask(partial(self._conversations.marks, user_id))
+            self._audience.refresh(user_id, entries)
+
+    def _require_own(self, message_id: str, actor: Actor) -> Message:
+        message = self._require(message_id)
+        if message.sender_id != actor.user_id:
+            raise NotMessageSender(messageId=message_id)
+        return message
+
+    # ------------------------------------------------------------ reading
+    def history(self, query: ReadHistory) -> History:
+        """Raises ConversationNotFound."""
+        found = self._store.history(
+            query.conversation_id, limit=query.limit + 1, before=query.before, after=query.after
+        )
+        if not found and self._conversations.get(query.conversation_id) is None:
+            raise ConversationNotFound(conversationId=query.conversation_id)
+        more = len(found) > query.limit
+        if query.after is not None:
+            return History(found[: query.limit], has_older=query.after > 0, has_newer=more)
+        return History(found[-query.limit :], has_older=more, has_newer=query.before is not None)
+
+    def replies(self, message_id: str) -> list[Message]:
+        """Oldest first. Raises MessageNotFound."""
+        return self._store.replies(self._require(message_id).id)
+
+    def with_replies(self, message_id: str) -> tuple[Message, list[Message]]:
+        """Raises MessageNotFound."""
+        message = self._require(message_id)
+        return message, self._store.replies(message.id)
+
+    def list_all(self, query: ListPage) -> Page[Message]:
+        return self._store.list_all(limit=query.limit, cursor=query.cursor)
+
+    def _require(self, message_id: str) -> Message:
+        message = self._store.get(message_id)
+        if message is None:
+            raise MessageNotFound(messageId=message_id)
+        return message
+
+
+def _fingerprint(command: SendMessage) -> str:
+    """Equal for two sends that would store the same message."""
+    url = command.attachment.url if command.attachment else None
+    said = json.dumps([command.content, command.message_type, url, command.reply_to])
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -1,0 +1,167 @@
+"""Who is here: joining, leaving, status, and the grace that a reconnecting client gets."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from chatapp.domain.commands import JoinChat, LeaveChat, SaveUser, SetStatus
+from chatapp.domain.errors import NotIdentified, Unavailable
+from chatapp.domain.events import MessageUnread, UserConnected, UserDisconnected, UserStatusChanged
+from chatapp.domain.models import Actor, InboxEntry, Status, User
+from chatapp.ports import Clock, EventPublisher, Presence, Rooms, Scheduler, Store, Timer
+from chatapp.services.audience import Audience
+from chatapp.services.profiles import Profiles
+from chatapp.services.typing import TypingService
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class _Departing:
+    """A user without sockets, and the end of their grace."""
+
+    left_at: datetime
+    timer: Timer | None = None
+
+    def cancel(self) -> None:
+        if self.timer:
+            self.timer.cancel()
+
+
+class PresenceService:
+    def __init__(
+        self,
+        store: Store,
+        presence: Presence,
+        audience: Audience,
+        profiles: Profiles,
+        typing: TypingService,
+        rooms: Rooms,
+        publisher: EventPublisher,
+        *,
+        clock: Clock,
+        scheduler: Scheduler,
+        grace_seconds: float,
+    ) -> None:
+        self._users = store.users
+        self._conversations = store.conversations
+        self._presence = presence
+        self._audience = audience
+        self._profiles = profiles
+        self._typing = typing
+        self._rooms = rooms
+        self._publisher = publisher
+        self._clock = clock
+        self._scheduler = scheduler
+        self._grace_seconds = grace_seconds
+        self._speaks_for: dict[str, str] = {}  # socket → user
+        self._departing: dict[str, _Departing] = {}
+
+    def join(self, command: JoinChat, *, actor: Actor, socket_id: str) -> User:
+        """The socket speaks for this user from now on, and hears what is for them.
+
+        Others learn of it when it is the user's first socket; the socket gets one notice for each conversation with
+        unread messages. Raises NotIdentified, also when the socket closed meanwhile.
+        """
+        user_id = _require_name(actor)
+        if self._speaks_for.get(socket_id, user_id) != user_id:
+            self.leave(LeaveChat(), actor=actor, socket_id=socket_id)
+        with self._audience.arrival(user_id, socket_id=socket_id) as arrival:
+            user, _ = self._users.save(_profile(command), user_id=user_id, now=self._clock.now())
+            self._profiles.remember(user)
+            entries = arrival.ask(lambda: self._conversations.marks(user_id))
+        self._admit(user, entries, socket_id)
+        # Read again, now that new messages are told: one that came in between is told twice, never not at all.
+        self._tell_unread(user.id, socket_id)
+        return self._with_status(user)
+
+    def _admit(self, user: User, entries: Iterable[InboxEntry], socket_id: str) -> None:
+        """Nothing in here may wait: to others the user is either in or out."""
+        self._speaks_for[socket_id] = user.id
+        self._rooms.admit(socket_id, user.id)
+        self._audience.admit(user.id, entries)
+        first = self._presence.add(user.id, socket_id)
+        returning = self._departing.pop(user.id, None)
+        if returning:
+            returning.cancel()
+        was_hidden = first and self._presence.statuses([user.id])[user.id] is Status.OFFLINE
+        if was_hidden:  # they had said so themselves before they left; whoever comes is online
+            self._presence.set_status(user.id, Status.ONLINE)
+        if was_hidden or (first and not returning):
+            self._publisher.publish(UserConnected(self._with_status(user)))
+
+    def leave(self, _command: LeaveChat, *, actor: Actor, socket_id: str) -> None:
+        """The socket speaks for nobody any more, whoever it names."""
+        user_id = self._speaks_for.get(socket_id, _require_name(actor))
+        self._rooms.dismiss(socket_id, user_id)
+        self.disconnect(user_id, socket_id)
+
+    def disconnect(self, user_id: str, socket_id: str) -> None:
+        """The socket is gone. The user is offline when no other comes within the grace."""
+        user_id = self._speaks_for.pop(socket_id, user_id)
+        self._audience.turn_away(socket_id)
+        self._typing.stop_all(socket_id)
+        if self._presence.remove(user_id, socket_id):
+            departing = self._departing[user_id] = _Departing(self._clock.now())
+            departing.timer = self._scheduler.call_later(self._grace_seconds, self._go_offline, user_id, departing)
+
+    def set_status(self, command: SetStatus, *, actor: Actor) -> UserStatusChanged:
+        """Raises NotIdentified when the user has not joined: nobody would ever take the status back."""
+        user_id = _require_name(actor)
+        if not self._presence.has_sockets(user_id):
+            raise NotIdentified
+        self._presence.set_status(user_id, command.status)
+        changed = UserStatusChanged(user_id, command.status, self._clock.now())
+        self._publisher.publish(changed)
+        return changed
+
+    def _go_offline(self, user_id: str, departing: _Departing) -> None:
+        left_at = departing.left_at
+        try:
+            self._users.touch(user_id, last_seen=left_at)
+        except Unavailable as exc:
+            log.warning("last_seen of %s was not stored: %s", user_id, exc)
+        # Storing may have taken a while: whoever came back meanwhile never left. From here on nothing waits.
+        if self._departing.get(user_id) is not departing:
+            return
+        del self._departing[user_id]
+        if self._presence.has_sockets(user_id):  # on another worker
+            return
+        self._presence.forget(user_id)
+        self._audience.dismiss(user_id)
+        self._publisher.publish(UserDisconnected(user_id, left_at), UserStatusChanged(user_id, Status.OFFLINE, left_at))
+
+    def _tell_unread(self, user_id: str, socket_id: str) -> None:
+        for entry in self._conversations.marks(user_id):
+            if entry.unread_count and entry.conversation.last:
+                self._publisher.publish(self._notice(entry, socket_id))
+
+    def _notice(self, entry: InboxEntry, socket_id: str) -> MessageUnread:
+        last = entry.conversation.last
+        assert last is not None
+        sender = self._profiles.find(last.sender_id)
+        return MessageUnread(entry.user_id, entry.conversation, last, sender, entry.unread_count, socket_id)
+
+    def _with_status(self, user: User) -> User:
+        return replace(user, status=self._presence.statuses([user.id])[user.id])
+
+
+def _require_name(actor: Actor) -> str:
+    if actor.user_id is None:
+        raise NotIdentified
+    return actor.user_id
+
+
+def _profile(command: JoinChat) -> SaveUser:
+    return SaveUser(
+        id=command.actor_id,
+        name=command.name,
+        email=command.email,
+        roles=command.roles,
+        filials=command.filials,
+        avatar=command.avatar,
+        keep_avatar=command.avatar is None,
+    )

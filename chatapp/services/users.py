@@ -1,0 +1,150 @@
+"""The directory of users."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from chatapp.domain.commands import ListUsers, RemoveParticipant, SaveUser
+from chatapp.domain.errors import ConversationNotFound, InvalidData, NotAParticipant, UserNotFound
+from chatapp.domain.models import Actor, Page, User
+from chatapp.domain.text import sort_key
+from chatapp.ports import Clock, Ids, Presence, Rooms, Store
+from chatapp.services.conversations import ConversationService
+from chatapp.services.profiles import Profiles
+
+Position = tuple[bool, str, str]
+"""Where a page ended: among the online or not, sort key, id."""
+
+SKIPPED_AT_ONCE = 500
+"""Online users that one read among the offline ones may find in its way; they must not cost a read each."""
+
+
+class UserService:
+    def __init__(
+        self,
+        store: Store,
+        presence: Presence,
+        conversations: ConversationService,
+        profiles: Profiles,
+        rooms: Rooms,
+        *,
+        clock: Clock,
+        ids: Ids,
+    ) -> None:
+        self._users = store.users
+        self._inboxes = store.conversations
+        self._presence = presence
+        self._conversations = conversations
+        self._profiles = profiles
+        self._rooms = rooms
+        self._clock = clock
+        self._ids = ids
+
+    def save(self, command: SaveUser) -> tuple[User, bool]:
+        """Create or update; True when created."""
+        user, created = self._users.save(command, user_id=command.id or self._ids.new(), now=self._clock.now())
+        self._profiles.remember(user)
+        return self._with_status(user), created
+
+    def get(self, user_id: str) -> User:
+        """Raises UserNotFound."""
+        user = self._users.get(user_id)
+        if user is None:
+            raise UserNotFound(userId=user_id)
+        return self._with_status(user)
+
+    def require_all(self, user_ids: Collection[str]) -> None:
+        """Raises UnknownUsers with those that do not exist."""
+        self._conversations.require_users(user_ids)
+
+    def set_avatar(self, user_id: str, avatar: str | None) -> tuple[User, str | None]:
+        """The user afterwards, and the avatar before. Raises UserNotFound."""
+        before = self._users.set_avatar(user_id, avatar, now=self._clock.now())
+        self._profiles.forget(user_id)
+        return self.get(user_id), before
+
+    def delete(self, user_id: str) -> User:
+        """Out of every group, then out of the directory; the sockets are closed. Raises UserNotFound."""
+        user = self.get(user_id)
+        for entry in self._inboxes.inbox(user_id):
+            if entry.conversation.is_group:
+                self._take_out(entry.conversation.id, user_id)
+        self._users.delete(user_id)
+        self._profiles.forget(user_id)
+        self._rooms.disconnect(user_id)
+        return user
+
+    def _take_out(self, conversation_id: str, user_id: str) -> None:
+        command = RemoveParticipant(conversation_id=conversation_id, user_id=user_id)
+        with suppress(ConversationNotFound, NotAParticipant):  # since we looked: out is all that was wanted
+            self._conversations.remove_participant(command, actor=Actor(user_id))
+
+    def list_page(self, query: ListUsers) -> Page[User]:
+        """Online first, then by name. Raises InvalidData for a cursor it did not make."""
+        after = _read_cursor(query.cursor)
+        online = set(self._presence.online())
+        users = self._online(query, online, after) if after is None or after[0] else []
+        if len(users) <= query.limit:
+            users += self._offline(query, online, after, query.limit + 1 - len(users))
+        page = users[: query.limit]
+        if len(users) <= query.limit:
+            return Page(page)
+        # By the list it stood in, not by its status: that may have changed while we read.
+        return Page(page, _make_cursor(page[-1].id in online, *_name_order(page[-1])))
+
+    def _online(self, query: ListUsers, online: set[str], after: Position | None) -> list[User]:
+        users = sorted(self._users.get_many(online).values(), key=_name_order)
+        start = after[1:] if after else ("", "")
+        return self._with_statuses(user for user in users if _name_order(user) > start and _matches(user, query))
+
+    def _offline(self, query: ListUsers, online: set[str], after: Position | None, limit: int) -> list[User]:
+        found: list[User] = []
+        start = after[1:] if after and not after[0] else None
+        size = limit + min(len(online), SKIPPED_AT_ONCE)
+        while len(found) < limit:
+            batch = self._users.list_by_name(limit=size, after=start, q=query.q, filial=query.filial)
+            found += [user for user in batch if user.id not in online]
+            if len(batch) < size:
+                break
+            start = _name_order(batch[-1])
+        return self._with_statuses(found[:limit])
+
+    def _with_status(self, user: User) -> User:
+        return self._with_statuses([user])[0]
+
+    def _with_statuses(self, users: Iterable[User]) -> list[User]:
+        users = list(users)
+        statuses = self._presence.statuses([user.id for user in users])
+        return [replace(user, status=statuses[user.id]) for user in users]
+
+
+def _name_order(user: User) -> tuple[str, str]:
+    return sort_key(user.name), user.id
+
+
+def _matches(user: User, query: ListUsers) -> bool:
+    if query.filial and query.filial not in user.filials:
+        return False
+    return not query.q or sort_key(query.q) in sort_key(user.name) or query.q.lower() in user.email.lower()
+
+
+def _make_cursor(*position: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(position, ensure_ascii=False).encode()).decode()
+
+
+def _read_cursor(cursor: str | None) -> Position | None:
+    if cursor is None:
+        return None
+    try:
+        position = json.loads(base64.urlsafe_b64decode(cursor))
+        ours = tuple(map(type, position)) == (bool, str, str) and _make_cursor(*position) == cursor
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise InvalidData({"cursor": ["invalid"]}) from exc
+    if not ours:
+        raise InvalidData({"cursor": ["invalid"]})
+    was_online, name, user_id = position
+    return was_online, name, user_id

@@ -1,0 +1,274 @@
+"""Every setting: its variable, its default, what it means. The only reader of the environment.
+
+An empty variable counts as absent. A wrong one stops the start with its name, its value and what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+DOCUMENTED_TYPES = (
+    "image/jpeg,image/png,image/gif,image/webp,application/pdf,application/msword,"
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document,text/plain,audio/mpeg,audio/mp3,"
+    "audio/wav,audio/ogg,audio/m4a,audio/webm,audio/wave,audio/x-wav,audio/x-pn-wav,audio/vnd.wave"
+)
+RATE = re.compile(r"([1-9][0-9]{0,8})\s*(?:/|per)\s*([1-9][0-9]{0,8})?\s*(second|minute|hour|day)s?")
+
+
+class SettingsError(Exception):
+    """A variable that cannot be used; the text is meant for the operator."""
+
+
+# ---------------------------------------------------------------- how values are read
+def _text(value: str) -> str:
+    return value
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)}")
+        return value
+
+    return read
+
+
+def _switch(value: str) -> bool:
+    known = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}
+    if value.lower() not in known:
+        raise ValueError("on or off")
+    return known[value.lower()]
+
+
+def _whole(minimum: int, maximum: int, what: str) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", value) or not minimum <= int(value) <= maximum:
+            raise ValueError(f"{what} from {minimum} to {maximum}")
+        return int(value)
+
+    return read
+
+
+def _seconds(value: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", value):
+        raise ValueError("a number of seconds")
+    return float(value)
+
+
+def _rate(value: str) -> str:
+    if not RATE.fullmatch(value.strip().lower()):
+        raise ValueError('a rate like "10/minute"')
+    return value.strip().lower()
+
+
+def _types(value: str) -> tuple[str, ...]:
+    types = tuple(part.strip().lower() for part in value.split(",") if part.strip())
+    if not types or not all(re.fullmatch(r"[\w.+-]+/[\w.+*-]+", kind) for kind in types):
+        raise ValueError("media types separated by commas")
+    return types
+
+
+def _origins(value: str) -> str | tuple[str, ...]:
+    origins = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+    if origins == ("*",):
+        return "*"
+    if not origins or not all(re.fullmatch(r"https?://[^/\s*]+", origin) for origin in origins):
+        raise ValueError("* or origins like https://app.example.com, separated by commas")
+    return origins
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not re.fullmatch(rf"({'|'.join(schemes)})://\S+", value):
+            raise ValueError(f"a URL beginning with {' or '.join(scheme + '://' for scheme in schemes)}")
+        return value
+
+    return read
+
+
+def _socket_path(value: str) -> str:
+    if not re.fullmatch(r"(/[\w.-]+)+/?", value):
+        raise ValueError("a path like /socket.io")
+    return value.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedProxies:
+    """``hops``: how many proxies stand in front; ``networks``: or which addresses they have."""
+
+    hops: int = 0
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+def _proxies(value: str) -> TrustedProxies:
+    if value.isdigit():
+        return TrustedProxies(hops=_whole(0, 10, "a number of proxies")(value))
+    try:
+        return TrustedProxies(networks=tuple(ip_network(part.strip()) for part in value.split(",")))
+    except ValueError as exc:
+        raise ValueError("the number of proxies in front, or their addresses like 10.0.0.0/8,127.0.0.1") from exc
+
+
+def _setting(env: str, read: Callable[[str], Any], default: Any, doc: str, *, shown: str | None = None) -> Any:
+    """A field; ``shown`` is how the default is written in ``.env.example``."""
+    return field(default=default, metadata={"env": env, "read": read, "doc": doc, "shown": shown})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    # The process
+    host: str = _setting("HOST", _text, "0.0.0.0", "Address to listen on")  # noqa: S104 - a server's purpose
+    port: int = _setting("PORT", _whole(1, 65535, "a port"), 3000, "Port to listen on")
+    environment: str = _setting(
+        "NODE_ENV", _choice("development", "production", "test"), "development", "development, production or test"
+    )
+    web_concurrency: int = _setting(
+        "WEB_CONCURRENCY", _whole(1, 64, "a number of workers"), 1, "Workers; more than one needs Redis"
+    )
+    log_level: str = _setting(
+        "LOG_LEVEL", _choice("debug", "info", "warning", "error"), "info", "debug, info, warning or error"
+    )
+    log_format: str | None = _setting(
+        "LOG_FORMAT", _choice("json", "text"), None, "json or text; by default json in production", shown=""
+    )
+
+    # Identity
+    auth_mode: str = _setting(
+        "AUTH_MODE", _choice("open", "jwt"), "open", "open: a client is whoever it says (development); jwt: tokens"
+    )
+    legacy_front_end: bool = _setting(
+        "LEGACY_FRONT_END", _switch, False, "on: bare arrays for the first front end", shown="off"
+    )
+
+    # Sockets
+    socket_path: str = _setting("SOCKET_PATH", _socket_path, "/socket.io", "Path of the Socket.IO endpoint")
+    cors_origins: str | tuple[str, ...] = _setting(
+        "SOCKET_CORS_ORIGIN", _origins, "*", "Origins that browsers may connect from, or *"
+    )
+    presence_grace_seconds: float = _setting(
+        "PRESENCE_GRACE_SECONDS", _seconds, 2.0, "How long a user without sockets still counts as online", shown="2"
+    )
+    trusted_proxies: TrustedProxies = _setting(
+        "TRUSTED_PROXIES",
+        _proxies,
+        TrustedProxies(),
+        "Whose X-Forwarded-For counts: a number of proxies, or their networks",
+        shown="0",
+    )
+
+    # Store
+    storage_backend: str | None = _setting(
+        "STORAGE_BACKEND",
+        _choice("sqlite", "dynamodb"),
+        None,
+        "sqlite or dynamodb; by default dynamodb where DYNAMODB_ENDPOINT is set",
+        shown="",
+    )
+    sqlite_path: Path = _setting(
+        "SQLITE_PATH", Path, Path("data/chat.db"), "The embedded store's file", shown="./data/chat.db"
+    )
+    dynamodb_endpoint: str | None = _setting(
+        "DYNAMODB_ENDPOINT", _url("http", "https"), None, "DynamoDB's URL; selects DynamoDB", shown=""
+    )
+    dynamodb_table_prefix: str = _setting("DYNAMODB_TABLE_PREFIX", _text, "", "Put before each table's name")
+    aws_access_key_id: str | None = _setting("AWS_ACCESS_KEY_ID", _text, None, "For DynamoDB and S3", shown="")
+    aws_secret_access_key: str | None = _setting("AWS_SECRET_ACCESS_KEY", _text, None, "For DynamoDB and S3", shown="")
+    aws_region: str = _setting("AWS_REGION", _text, "us-east-1", "For DynamoDB and S3")
+
+    # Redis
+    redis_url: str | None = _setting("REDIS_URL", _url("redis", "rediss"), None, "Redis for several workers", shown="")
+    redis_host: str | None = _setting("REDIS_HOST", _text, None, "Redis by its parts, without REDIS_URL", shown="")
+    redis_port: int = _setting("REDIS_PORT", _whole(1, 65535, "a port"), 6379, "Beside REDIS_HOST")
+    redis_password: str | None = _setting("REDIS_PASSWORD", _text, None, "Beside REDIS_HOST", shown="")
+
+    # Files
+    file_storage: str = _setting(
+        "FILE_STORAGE_TYPE", _choice("local", "s3", "aws"), "local", "local or s3 (aws is the older word for s3)"
+    )
+    upload_max_bytes: int = _setting(
+        "FILE_UPLOAD_MAX_SIZE", _whole(1, 5 * 2**30, "a number of bytes"), 10485760, "Largest upload, in bytes"
+    )
+    allowed_types: tuple[str, ...] = _setting(
+        "FILE_ALLOWED_TYPES",
+        _types,
+        _types(DOCUMENTED_TYPES),
+        "Media types that may be uploaded; decided by content",
+        shown=DOCUMENTED_TYPES,
+    )
+    upload_path: Path = _setting(
+        "FILE_STORAGE_LOCAL_PATH", Path, Path("uploads"), "Folder of local files", shown="./uploads"
+    )
+    s3_bucket: str = _setting("FILE_STORAGE_S3_BUCKET", _text, "chat-files", "Bucket of s3 files; stays private")
+    s3_region: str = _setting("FILE_STORAGE_S3_REGION", _text, "us-east-1", "The bucket's region")
+
+    # Limits
+    rate_limit_enabled: bool = _setting("RATE_LIMIT_ENABLED", _switch, True, "off: no limits at all", shown="on")
+    rate_limit_messages: str = _setting("RATE_LIMIT_MESSAGES", _rate, "10/minute", "Messages, per user")
+    rate_limit_files: str = _setting("RATE_LIMIT_FILES", _rate, "5/minute", "Uploads, per user")
+    rate_limit_connections: str = _setting(
+        "RATE_LIMIT_CONNECTIONS", _rate, "100/minute", "Socket connections, per address"
+    )
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Raises SettingsError."""
+        values = {}
+        for spec in fields(cls):
+            name, given = spec.metadata["env"], env.get(spec.metadata["env"], "").strip()
+            if not given:
+                continue
+            try:
+                values[spec.name] = spec.metadata["read"](given)
+            except ValueError as exc:
+                raise SettingsError(f"{name} must be {exc}, got {given!r}") from None
+        settings = cls(**values)
+        settings.require_sense()
+        return settings
+
+    def require_sense(self) -> None:
+        """Raises SettingsError where settings contradict each other or ask for what is not there."""
+        if self.web_concurrency > 1 and self.redis is None:
+            raise SettingsError(
+                f"WEB_CONCURRENCY must be 1 without Redis, got '{self.web_concurrency}': one process keeps presence, "
+                "limits and fan-out in its memory. Set REDIS_URL to run several workers."
+            )
+        for name, value, missing in (
+            ("AUTH_MODE", self.auth_mode, self.auth_mode == "jwt"),
+            ("STORAGE_BACKEND", "dynamodb", self.store_engine == "dynamodb"),
+            ("FILE_STORAGE_TYPE", self.file_storage, self.file_engine == "s3"),
+            ("REDIS_URL", "", self.redis is not None),
+        ):
+            if missing:
+                chosen = f"{name}={value}" if value else name
+                raise SettingsError(f"{chosen} is not available in this version, which runs on one machine alone.")
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment == "production"
+
+    @property
+    def logs_json(self) -> bool:
+        return self.log_format == "json" or (self.log_format is None and self.is_production)
+
+    @property
+    def store_engine(self) -> str:
+        return self.storage_backend or ("dynamodb" if self.dynamodb_endpoint else "sqlite")
+
+    @property
+    def file_engine(self) -> str:
+        return "s3" if self.file_storage == "aws" else self.file_storage
+
+    @property
+    def redis(self) -> str | None:
+        """The Redis URL, however it was given; None for one process alone."""
+        if self.redis_url or not self.redis_host:
+            return self.redis_url
+        secret = f":{quote(self.redis_password, safe='')}@" if self.redis_password else ""
+        host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
+        return f"redis://{secret}{host}:{self.redis_port}"

@@ -1,0 +1,1 @@
+"""REST and sockets: thin translations of the wire into service calls and back."""

@@ -1,0 +1,27 @@
+"""Which address a request comes from, when proxies stand in front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+from chatapp.settings import TrustedProxies
+
+
+def client_address(environ: Mapping[str, str], trusted: TrustedProxies) -> str:
+    """The nearest address that is not a trusted proxy's. What lies beyond it in the header is the client's own word."""
+    chain = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+    chain.append(environ.get("REMOTE_ADDR") or "unknown")
+    if trusted.hops:
+        return chain[max(0, len(chain) - 1 - trusted.hops)]
+    while len(chain) > 1 and _is_trusted(chain[-1], trusted):
+        chain.pop()
+    return chain[-1]
+
+
+def _is_trusted(address: str, trusted: TrustedProxies) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in trusted.networks)

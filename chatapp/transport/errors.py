@@ -1,0 +1,108 @@
+"""The one table of error codes: HTTP status and what to tell people, in Spanish and in English."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from chatapp.domain.errors import ChatError, RateLimited
+
+Texts = tuple[str, str]
+"""Spanish, English."""
+
+ERRORS: dict[str, tuple[int, Texts]] = {
+    "invalid_data": (400, ("Datos inválidos", "Invalid data")),
+    "malformed_payload": (400, ("El contenido no se puede leer", "The payload cannot be read")),
+    "binary_not_supported": (400, ("Este evento no admite datos binarios", "This event takes no binary data")),
+    "unknown_event": (400, ("Evento desconocido", "Unknown event")),
+    "unknown_users": (400, ("Usuarios desconocidos", "Unknown users")),
+    "not_a_group": (400, ("La conversación no es un grupo", "The conversation is not a group")),
+    "reply_to_other_conversation": (
+        400,
+        ("El mensaje original pertenece a otra conversación", "The original message is in another conversation"),
+    ),
+    "reply_target_missing": (400, ("El mensaje original no existe", "The original message does not exist")),
+    "unknown_file": (400, ("El archivo no existe", "The file does not exist")),
+    "not_a_text_message": (400, ("Solo se editan mensajes de texto", "Only text messages can be edited")),
+    "bad_request": (400, ("Petición incorrecta", "Bad request")),
+    "not_identified": (401, ("Identifíquese primero", "Identify yourself first")),
+    "forbidden": (403, ("No permitido", "Not allowed")),
+    "not_a_participant": (403, ("No participa en la conversación", "Not a participant of the conversation")),
+    "not_message_sender": (403, ("El mensaje es de otra persona", "The message is somebody else's")),
+    "not_group_creator": (403, ("Solo el creador del grupo puede hacerlo", "Only the group's creator may do this")),
+    "edit_window_closed": (403, ("Ya no se puede editar el mensaje", "The message can no longer be edited")),
+    "not_found": (404, ("Recurso no encontrado", "Resource not found")),
+    "user_not_found": (404, ("Usuario no encontrado", "User not found")),
+    "conversation_not_found": (404, ("Conversación no encontrada", "Conversation not found")),
+    "message_not_found": (404, ("Mensaje no encontrado", "Message not found")),
+    "file_not_found": (404, ("Archivo no encontrado", "File not found")),
+    "method_not_allowed": (405, ("Método no permitido", "Method not allowed")),
+    "conflict": (409, ("Conflicto con el estado actual", "Conflict with the current state")),
+    "message_deleted": (409, ("El mensaje fue eliminado", "The message was deleted")),
+    "too_large": (413, ("Demasiado grande", "Too large")),
+    "file_type_not_allowed": (415, ("Tipo de archivo no permitido", "File type not allowed")),
+    "unsupported_media_type": (415, ("Tipo de contenido no admitido", "Content type not supported")),
+    "range_not_satisfiable": (416, ("Rango no válido", "Range not satisfiable")),
+    "idempotency_key_reused": (
+        422,
+        ("clientMessageId ya se usó con otro contenido", "clientMessageId was already used with other content"),
+    ),
+    "rate_limited": (429, ("Demasiadas peticiones, espere", "Too many requests, wait")),
+    "internal_error": (500, ("Error interno del servidor", "Internal server error")),
+    "unavailable": (503, ("Servicio no disponible, reintente", "Service unavailable, try again")),
+    "store_unavailable": (503, ("Almacenamiento no disponible, reintente", "Store unavailable, try again")),
+    "files_unavailable": (503, ("Archivos no disponibles, reintente", "File storage unavailable, try again")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as a client is told of it. ``retry_after_ms`` only when rate limited."""
+
+    code: str
+    status: int
+    message: str
+    details: dict[str, Any]
+    retry_after_ms: int | None = None
+
+    @property
+    def phrase(self) -> str:
+        return HTTPStatus(self.status).phrase
+
+
+def describe(error: ChatError | str, language: str, details: dict[str, Any] | None = None) -> Failure:
+    """``error`` is an exception or a bare code of the table; ``language`` is ``es`` or ``en``."""
+    if isinstance(error, ChatError):
+        code, details = error.code, _public(error)
+    else:
+        code, details = error, details or {}
+    status, (spanish, english) = ERRORS[code]
+    wait = None
+    if isinstance(error, RateLimited):
+        wait = max(1, round(error.retry_after * 1000))
+        details = {**details, "retryAfterMs": wait}
+    return Failure(code, status, english if language == "en" else spanish, details, wait)
+
+
+def _public(error: ChatError) -> dict[str, Any]:
+    """What an engine says of itself is for the log, not for clients."""
+    return {} if ERRORS[error.code][0] >= 500 else error.details
+
+
+def language_of(accept_language: str) -> str:
+    """``en`` when the header prefers English to Spanish, else ``es``."""
+    weights = {"es": 0.0, "en": 0.0}
+    for part in accept_language.lower().split(","):
+        tag, _, parameter = part.strip().partition(";")
+        language = tag.split("-")[0]
+        if language in weights:
+            weights[language] = max(weights[language], _weight(parameter))
+    return "en" if weights["en"] > weights["es"] else "es"
+
+
+def _weight(parameter: str) -> float:
+    try:
+        return float(parameter.strip().removeprefix("q=")) if parameter.strip() else 1.0
+    except ValueError:
+        return 0.0

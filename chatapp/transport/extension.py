@@ -1,0 +1,30 @@
+"""What of ours hangs on the Flask application, at ``app.extensions["chatapp"]``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import request
+from flask_socketio import SocketIO
+
+from chatapp.services.chat import Chat
+from chatapp.settings import Settings
+from chatapp.transport.addresses import client_address
+from chatapp.transport.limits import RateLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    settings: Settings
+    chat: Chat
+    limits: RateLimits
+    socketio: SocketIO
+
+    def address(self) -> str:
+        """Where the current request comes from."""
+        return client_address(request.environ, self.settings.trusted_proxies)
+
+    def close(self) -> None:
+        """Say goodbye to every socket, finish what was accepted, let go of the engines."""
+        self.socketio.server.eio.disconnect()
+        self.chat.close()

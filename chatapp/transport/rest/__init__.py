@@ -1,0 +1,31 @@
+"""The REST resources, one blueprint each, under ``/api``."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_smorest import Api
+
+from chatapp.protocol.schemas import HttpErrorSchema
+from chatapp.transport.rest import conversations, documents, files, health, messages, users
+
+
+class ChatApi(Api):
+    ERROR_SCHEMA = HttpErrorSchema
+
+    def _register_error_handlers(self) -> None:
+        """Errors have their shape from ``transport/http.py``, for these resources as for all others."""
+
+
+def register(app: Flask, *, version: str) -> None:
+    app.config.update(
+        API_TITLE="chatapp",
+        API_VERSION=version,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/api",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    api = ChatApi(app)
+    for resource in (users.blueprint, conversations.blueprint, messages.blueprint, files.blueprint):
+        api.register_blueprint(resource)
+    for page in (files.downloads, health.blueprint, documents.blueprint, documents.browser):
+        app.register_blueprint(page)

@@ -1,0 +1,124 @@
+"""``/api/conversations``"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import jsonify
+from flask.views import MethodView
+
+from chatapp.domain.commands import AddParticipants, CreateConversation, ListPage, MarkAsRead, RemoveParticipant
+from chatapp.protocol import examples
+from chatapp.protocol.requests import (
+    CreateConversationSchema,
+    PageSchema,
+    ParticipantsBodySchema,
+    ReaderBodySchema,
+    RemoveParticipantQuerySchema,
+)
+from chatapp.protocol.schemas import (
+    AllConversationsSchema,
+    ConversationDeletedSchema,
+    ConversationSchema,
+    ConversationsSchema,
+    InboxEntrySchema,
+    MessagesReadSchema,
+    ParticipantsAddedSchema,
+    inbox_view,
+)
+from chatapp.protocol.views import conversation_view
+from chatapp.transport.auth import actor_for
+from chatapp.transport.rest.resource import Resource, extension, next_link
+
+blueprint = Resource(
+    "conversations", __name__, url_prefix="/api/conversations", description="Conversations and who is in them"
+)
+
+
+@blueprint.route("")
+class Conversations(MethodView):
+    @blueprint.arguments(PageSchema, location="query")
+    @blueprint.response(200, AllConversationsSchema, example={"conversations": [examples.CONVERSATION]})
+    @blueprint.fails()
+    def get(self, query: ListPage) -> Any:
+        """Every conversation, for administrators, page by page"""
+        page = extension().chat.conversations.list_all(query)
+        return {"conversations": page.items}, 200, next_link(page.next_cursor)
+
+    @blueprint.arguments(CreateConversationSchema, example=examples.CREATE_CONVERSATION)
+    @blueprint.response(201, ConversationSchema, example=examples.CONVERSATION)
+    @blueprint.alt_response(200, schema=ConversationSchema, example=examples.CONVERSATION)
+    @blueprint.fails(413, 415)
+    def post(self, command: CreateConversation) -> Any:
+        """Create a group, or the one private conversation of two users"""
+        conversation, created = extension().chat.conversations.create(command, actor=actor_for(command.actor_id))
+        return conversation, 201 if created else 200
+
+
+@blueprint.route("/<conversation_id>")
+class Conversation(MethodView):
+    @blueprint.response(200, ConversationSchema, example=examples.CONVERSATION)
+    @blueprint.fails(404)
+    def get(self, conversation_id: str) -> Any:
+        """One conversation"""
+        return extension().chat.conversations.get(conversation_id)
+
+    @blueprint.response(200, ConversationDeletedSchema)
+    @blueprint.fails(404)
+    def delete(self, conversation_id: str) -> Any:
+        """Delete a conversation with its messages and their files"""
+        gone = extension().chat.conversations.delete(conversation_id)
+        return {"message": "Conversación eliminada correctamente", "deleted_messages_count": gone.messages}
+
+
+@blueprint.route("/user/<user_id>")
+class Inbox(MethodView):
+    @blueprint.response(200, ConversationsSchema, example={"conversations": [examples.INBOX_ENTRY]})
+    @blueprint.fails(404)
+    def get(self, user_id: str) -> Any:
+        """A user's conversations, latest activity first, with what is unread"""
+        entries = [inbox_view(entry) for entry in extension().chat.conversations.inbox(user_id)]
+        if extension().settings.legacy_front_end:
+            return jsonify(InboxEntrySchema(many=True).dump(entries))
+        return {"conversations": entries}
+
+
+@blueprint.route("/<conversation_id>/participants")
+class Participants(MethodView):
+    @blueprint.arguments(ParticipantsBodySchema, example={"participants": ["user2", "user3"]})
+    @blueprint.response(201, ParticipantsAddedSchema)
+    @blueprint.fails(403, 404, 413, 415)
+    def post(self, body: dict[str, Any], conversation_id: str) -> Any:
+        """Add participants to a group"""
+        command = AddParticipants(conversation_id=conversation_id, participants=body["participants"])
+        group, added = extension().chat.conversations.add_participants(command, actor=actor_for(body["actor_id"]))
+        older = {"success": True, "conversation_id": group.id, "user_id": body["user_id"]} if body["user_id"] else {}
+        return conversation_view(group, added_users=added, **older)
+
+
+@blueprint.route("/<conversation_id>/participants/<user_id>")
+class Participant(MethodView):
+    @blueprint.arguments(RemoveParticipantQuerySchema, location="query")
+    @blueprint.response(200, ConversationSchema, example=examples.CONVERSATION)
+    @blueprint.fails(403, 404)
+    def delete(self, query: dict[str, Any], conversation_id: str, user_id: str) -> Any:
+        """Take a participant out of a group; `removedBy` says who does it"""
+        command = RemoveParticipant(conversation_id=conversation_id, user_id=user_id)
+        return extension().chat.conversations.remove_participant(command, actor=actor_for(query["removed_by"]))
+
+
+@blueprint.route("/<conversation_id>/mark-as-read")
+class ReadMark(MethodView):
+    @blueprint.arguments(ReaderBodySchema, example={"userId": "user123"})
+    @blueprint.response(200, MessagesReadSchema)
+    @blueprint.fails(403, 404, 413, 415)
+    def post(self, body: dict[str, Any], conversation_id: str) -> Any:
+        """Everything in the conversation is read"""
+        command = MarkAsRead(conversation_id=conversation_id)
+        mark = extension().chat.conversations.mark_as_read(command, actor=actor_for(body["user_id"]))
+        return {
+            "conversation_id": conversation_id,
+            "user_id": body["user_id"],
+            "timestamp": mark.at,
+            "last_read_seq": mark.seq,
+        }

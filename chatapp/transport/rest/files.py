@@ -1,0 +1,106 @@
+"""``/api/upload``, and the same bytes under ``/api/files`` and ``/uploads``"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, redirect, request, send_file
+from flask.views import MethodView
+from marshmallow import ValidationError
+
+from chatapp.domain.errors import InvalidData
+from chatapp.domain.media_types import is_inline
+from chatapp.ports import LocalDownload
+from chatapp.protocol import examples
+from chatapp.protocol.requests import UploadFormSchema
+from chatapp.protocol.schemas import UploadedSchema
+from chatapp.services.files import Uploaded
+from chatapp.transport.auth import actor_for
+from chatapp.transport.limits import FILES, MESSAGES
+from chatapp.transport.rest.resource import BINARY, TEXT, Resource, extension, form
+from chatapp.transport.rest.uploads import receive_file
+
+blueprint = Resource("files", __name__, url_prefix="/api", description="Uploads and downloads")
+downloads = Blueprint("downloads", __name__)
+
+CACHE_SECONDS = 86_400
+"""A name's bytes never change, but a deleted file should not live in caches for ever."""
+
+
+@blueprint.route("/upload")
+class Upload(MethodView):
+    @blueprint.doc(
+        requestBody=form(
+            file=BINARY, conversationId=TEXT, senderId=TEXT, replyTo=TEXT, content=TEXT, clientMessageId=TEXT
+        )
+    )
+    @blueprint.response(201, UploadedSchema, example=examples.UPLOADED)
+    @blueprint.fails(403, 404, 413, 415, 422, 429)
+    def post(self) -> Any:
+        """Store a file and send it as a message; with neither conversation nor sender it is only stored"""
+        here = extension()
+        incoming = receive_file("file", max_bytes=here.settings.upload_max_bytes)
+        try:
+            command = UploadFormSchema().load(request.form.to_dict())
+        except ValidationError as exc:
+            raise InvalidData(exc.normalized_messages()) from exc
+        actor = actor_for(command.actor_id)
+        who = actor.user_id or here.address()
+        here.limits.take(FILES, who)
+        if command.conversation_id is not None:
+            here.limits.take(MESSAGES, who)
+        return _uploaded(here.chat.files.upload(command, incoming, actor=actor))
+
+
+@blueprint.route("/files/<name>")
+class Download(MethodView):
+    @blueprint.response(200, content_type="*/*", description="The bytes")
+    @blueprint.alt_response(206, content_type="*/*", description="The part that Range asked for")
+    @blueprint.alt_response(304, description="The client has them already")
+    @blueprint.fails(404, 416)
+    def get(self, name: str) -> Any:
+        """The bytes of a file; ranges and ETags work"""
+        return _serve(name)
+
+
+@downloads.get("/uploads/<name>")
+def uploads(name: str) -> Any:
+    return _serve(name)
+
+
+def _serve(name: str) -> Any:
+    download = extension().chat.files.open(name)
+    if not isinstance(download, LocalDownload):
+        return redirect(download.url)
+    file = download.file
+    response: Response = send_file(
+        download.path,
+        mimetype=file.media_type,
+        as_attachment=not is_inline(file.media_type),
+        download_name=file.original_name,
+        etag=file.name,
+        last_modified=file.created_at,
+        max_age=CACHE_SECONDS,
+    )
+    response.headers["Cache-Control"] = f"private, max-age={CACHE_SECONDS}"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+    )
+    return response
+
+
+def _uploaded(uploaded: Uploaded) -> dict[str, Any]:
+    attachment, message = uploaded.attachment, uploaded.message
+    return {
+        "file_url": attachment.url,
+        "file_name": attachment.name,
+        "file_size": attachment.size,
+        "file_type": attachment.type,
+        "thumbnail_url": attachment.thumbnail_url,
+        "message_id": message.id if message else None,
+        "conversation_id": message.conversation_id if message else None,
+        "sender_id": message.sender_id if message else None,
+        "timestamp": message.timestamp if message else None,
+        "is_reply": bool(message and message.is_reply),
+        "reply_to": message.reply_to if message else None,
+    }

@@ -1,0 +1,90 @@
+"""What the resources share: strict arguments, documented failures, pages with ``Link`` headers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar, cast
+from urllib.parse import urlencode
+
+from flask import Request, current_app, request
+from flask_smorest import Blueprint
+from marshmallow import ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import UnsupportedMediaType
+
+from chatapp.domain.errors import InvalidData, MalformedPayload
+from chatapp.protocol.schemas import HttpErrorSchema
+from chatapp.protocol.wire_json import WireJson
+from chatapp.transport.extension import Extension
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ALWAYS = (400, 500, 503)
+"""Statuses that any resource may answer with."""
+
+
+class StrictParser(FlaskParser):
+    """Bad bodies and queries are 400 in the ruled shape, and a body that is not JSON says so."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+
+    def _raw_load_json(self, req: Request) -> Any:
+        if not req.is_json:
+            raise UnsupportedMediaType
+        try:
+            return WireJson.loads(req.get_data())
+        except ValueError as exc:
+            raise MalformedPayload from exc
+
+    def handle_error(
+        self,
+        error: ValidationError,
+        req: Request,
+        schema: Any,
+        *,
+        error_status_code: int | None,
+        error_headers: Any,
+    ) -> NoReturn:
+        by_location = error.normalized_messages()
+        raise InvalidData({name: texts for fields in by_location.values() for name, texts in fields.items()}) from error
+
+
+class Resource(Blueprint):
+    ARGUMENTS_PARSER = StrictParser()
+
+    def fails(self, *statuses: int) -> Callable[[F], F]:
+        """Document what the operation may refuse with, beside what any operation may."""
+
+        def document(view: F) -> F:
+            for status in sorted({*ALWAYS, *statuses}):
+                view = self.alt_response(status, schema=HttpErrorSchema)(view)
+            return view
+
+        return document
+
+
+TEXT = {"type": "string"}
+BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
+
+
+def form(**parts: dict[str, Any]) -> dict[str, Any]:
+    """How OpenAPI describes a multipart body; the parts that are files are required."""
+    required = [name for name, part in parts.items() if part is BINARY]
+    schema = {"type": "object", "properties": parts, "required": required}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def extension() -> Extension:
+    return cast(Extension, current_app.extensions["chatapp"])
+
+
+def link(relation: str, **parameters: object) -> str:
+    """A ``Link`` value: this request again, with these query parameters changed; None takes one away."""
+    query = {**request.args.to_dict(), **parameters}
+    text = urlencode({name: value for name, value in query.items() if value is not None})
+    return f'<{request.base_url}?{text}>; rel="{relation}"'
+
+
+def next_link(cursor: str | None) -> dict[str, str]:
+    """Response headers of a page."""
+    return {"Link": link("next", cursor=cursor)} if cursor else {}

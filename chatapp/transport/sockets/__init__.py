@@ -1,0 +1,46 @@
+"""The Socket.IO side: one server with one namespace, and what keeps it tidy."""
+
+from __future__ import annotations
+
+import logging
+
+from engineio.payload import Payload
+from flask import Flask
+from flask_socketio import SocketIO
+
+from chatapp.protocol.wire_json import WireJson
+from chatapp.settings import Settings
+from chatapp.transport.sockets.library import use_own_websocket
+from chatapp.transport.sockets.packets import ChatPacket
+
+FRAME_MAX_BYTES = 16 * 1024 * 1024
+"""The largest frame that is read at all; an event may have ``EVENT_MAX_BYTES`` of it. Beyond it the socket closes."""
+
+POLL_MAX_PACKETS = 10_000
+"""python-engineio refuses a POST of more than 16 packets; a client that was offline for a while sends more."""
+
+PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS = 25, 20
+"""socket.io's own defaults, in whole seconds because the library sends them so."""
+
+
+def create_socketio(app: Flask, settings: Settings) -> SocketIO:
+    """The server without its namespace, which needs the chat, which needs the server to publish."""
+    Payload.max_decode_packets = POLL_MAX_PACKETS
+    origins = settings.cors_origins
+    socketio = SocketIO(
+        app,
+        path=settings.socket_path,
+        async_mode="gevent",
+        async_handlers=False,  # a client's events are handled in the order sent
+        serializer=ChatPacket,
+        json=WireJson,
+        manage_session=False,
+        cors_allowed_origins=origins if origins == "*" else list(origins),
+        max_http_buffer_size=FRAME_MAX_BYTES,
+        ping_interval=PING_INTERVAL_SECONDS,
+        ping_timeout=PING_TIMEOUT_SECONDS,
+        logger=logging.getLogger("chatapp.library.socketio"),
+        engineio_logger=logging.getLogger("chatapp.library.engineio"),
+    )
+    use_own_websocket(socketio.server)
+    return socketio

@@ -1,0 +1,112 @@
+"""What each command of a socket does: one call of a service. What it returns is the acknowledgement's ``data``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chatapp.domain import commands
+from chatapp.domain.models import Actor
+from chatapp.protocol.outgoing import user_left
+from chatapp.protocol.views import conversation_view
+from chatapp.services.chat import Chat
+from chatapp.transport.sockets.connections import Connection
+
+Handler = Callable[[Chat, Connection, Any, Actor], Any]
+
+
+def _join_chat(chat: Chat, connection: Connection, command: commands.JoinChat, actor: Actor) -> Any:
+    if connection.user_id not in (None, actor.user_id):
+        chat.presence.leave(commands.LeaveChat(), actor=Actor(connection.user_id), socket_id=connection.socket_id)
+    connection.user_id = actor.user_id
+    user = chat.presence.join(command, actor=actor, socket_id=connection.socket_id)
+    if connection.is_closed:  # while we were storing: nobody else will take it back
+        chat.presence.disconnect(user.id, connection.socket_id)
+    return user
+
+
+def _leave_chat(chat: Chat, connection: Connection, command: commands.LeaveChat, actor: Actor) -> None:
+    chat.presence.leave(command, actor=actor, socket_id=connection.socket_id)
+    connection.user_id = None
+
+
+def _join_room(chat: Chat, connection: Connection, command: commands.JoinRoom, actor: Actor) -> Any:
+    entry = chat.conversations.join_room(command, actor=actor, socket_id=connection.socket_id)
+    return {
+        "conversation_id": entry.conversation.id,
+        "last_seq": entry.conversation.last_seq,
+        "last_read_seq": entry.last_read_seq,
+        "unread_count": entry.unread_count,
+    }
+
+
+def _leave_room(chat: Chat, connection: Connection, command: commands.LeaveRoom, actor: Actor) -> None:
+    chat.conversations.leave_room(command, actor=actor, socket_id=connection.socket_id)
+
+
+def _send_message(chat: Chat, _: Connection, command: commands.SendMessage, actor: Actor) -> Any:
+    return chat.messages.send(command, actor=actor)
+
+
+def _edit_message(chat: Chat, _: Connection, command: commands.EditMessage, actor: Actor) -> Any:
+    return chat.messages.edit(command, actor=actor)
+
+
+def _delete_message(chat: Chat, _: Connection, command: commands.DeleteMessage, actor: Actor) -> Any:
+    gone = chat.messages.delete_own(command, actor=actor)
+    return {"message_id": gone.id, "conversation_id": gone.conversation_id, "seq": gone.seq}
+
+
+def _start_typing(chat: Chat, connection: Connection, command: commands.StartTyping, actor: Actor) -> None:
+    chat.typing.start(command, actor=actor, socket_id=connection.socket_id)
+
+
+def _stop_typing(chat: Chat, _: Connection, command: commands.StopTyping, actor: Actor) -> None:
+    chat.typing.stop(command, actor=actor)
+
+
+def _set_status(chat: Chat, _: Connection, command: commands.SetStatus, actor: Actor) -> Any:
+    return chat.presence.set_status(command, actor=actor)
+
+
+def _mark_as_read(chat: Chat, _: Connection, command: commands.MarkAsRead, actor: Actor) -> Any:
+    mark = chat.conversations.mark_as_read(command, actor=actor)
+    return {
+        "conversation_id": command.conversation_id,
+        "user_id": actor.user_id,
+        "timestamp": mark.at,
+        "last_read_seq": mark.seq,
+    }
+
+
+def _create_group(chat: Chat, _: Connection, command: commands.CreateConversation, actor: Actor) -> Any:
+    group, _created = chat.conversations.create(command, actor=actor)
+    return group
+
+
+def _add_participants(chat: Chat, _: Connection, command: commands.AddParticipants, actor: Actor) -> Any:
+    group, added = chat.conversations.add_participants(command, actor=actor)
+    return conversation_view(group, added_users=added)
+
+
+def _leave_group(chat: Chat, _: Connection, command: commands.LeaveGroup, actor: Actor) -> Any:
+    return user_left(chat.conversations.leave_group(command, actor=actor))
+
+
+HANDLERS: dict[type[commands.Command], Handler] = {
+    commands.JoinChat: _join_chat,
+    commands.LeaveChat: _leave_chat,
+    commands.JoinRoom: _join_room,
+    commands.LeaveRoom: _leave_room,
+    commands.SendMessage: _send_message,
+    commands.SendReply: _send_message,
+    commands.EditMessage: _edit_message,
+    commands.DeleteMessage: _delete_message,
+    commands.StartTyping: _start_typing,
+    commands.StopTyping: _stop_typing,
+    commands.SetStatus: _set_status,
+    commands.MarkAsRead: _mark_as_read,
+    commands.CreateConversation: _create_group,
+    commands.AddParticipants: _add_participants,
+    commands.LeaveGroup: _leave_group,
+}

@@ -1,0 +1,58 @@
+"""Where we touch what python-socketio, python-engineio and gevent-websocket keep to themselves.
+
+All of it stands here, and ``tests/transport/sockets/test_library.py`` fails when a new version has changed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import engineio
+import socketio
+
+from chatapp.transport.sockets.websocket import WebSocket
+
+FIRST_CHARACTERS = frozenset("0123456b")
+"""What an Engine.IO packet can begin with. The library dies of all others without closing its socket."""
+
+
+def use_own_websocket(server: socketio.Server) -> None:
+    """WebSockets of ours instead of gevent-websocket's, which still answers the handshake."""
+    server.eio._async = {**server.eio._async, "websocket": WebSocketTransport}
+
+
+class WebSocketTransport:
+    """What python-engineio expects of a WebSocket: it is called once as a WSGI application, then used by one reader
+    and one writer."""
+
+    def __init__(self, handler: Callable[[WebSocketTransport], Any], server: engineio.Server) -> None:
+        self._handler = handler
+        self._max_message_bytes = server.max_http_buffer_size
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        accepted = environ.get("wsgi.websocket")
+        if accepted is None:  # asks for an upgrade, but its handshake was none
+            start_response("400 Bad Request", [("Content-Type", "text/plain")])
+            return [b"not a WebSocket handshake"]
+        connection = accepted.handler
+        accepted.closed = True  # it must not write a close frame of its own
+        self._websocket = WebSocket(
+            connection.socket, connection.rfile.read1, max_message_bytes=self._max_message_bytes
+        )
+        self._handler(self)
+        return []
+
+    def wait(self) -> str | bytes | None:
+        """The next packet, or None at the end."""
+        packet = self._websocket.receive()
+        if isinstance(packet, str) and packet[:1] not in FIRST_CHARACTERS:
+            self._websocket.close()
+            return None
+        return packet
+
+    def send(self, packet: str | bytes) -> None:
+        self._websocket.send(packet)
+
+    def close(self) -> None:
+        self._websocket.close()

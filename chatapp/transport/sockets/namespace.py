@@ -1,0 +1,135 @@
+"""The namespace that clients talk to: every event of the incoming table, carried out by one executor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from flask_socketio import ConnectionRefusedError, Namespace
+from marshmallow import ValidationError
+
+from chatapp.domain.errors import ChatError, InvalidData, NotIdentified, UnknownEvent
+from chatapp.protocol import outgoing
+from chatapp.protocol.incoming import BY_NAME, Incoming
+from chatapp.protocol.outgoing import Direct
+from chatapp.services.chat import Chat
+from chatapp.settings import Settings
+from chatapp.transport.addresses import client_address
+from chatapp.transport.auth import actor_for, handshake_user
+from chatapp.transport.errors import Failure, describe, language_of
+from chatapp.transport.limits import CONNECTIONS, RateLimits
+from chatapp.transport.sockets.connections import Connection
+from chatapp.transport.sockets.handlers import HANDLERS
+from chatapp.transport.sockets.packets import Call
+from chatapp.transport.sockets.rooms import NAMESPACE
+
+log = structlog.get_logger(__name__)
+
+
+class ChatNamespace(Namespace):
+    """Events do not run in a Flask request context: to build one costs more than most of them."""
+
+    def __init__(self, chat: Chat, settings: Settings, limits: RateLimits) -> None:
+        super().__init__(NAMESPACE)
+        self._chat = chat
+        self._settings = settings
+        self._limits = limits
+        self._connections: dict[str, Connection] = {}
+
+    def trigger_event(self, event: str | Call, *args: Any) -> Any:
+        """The library's one entrance: ``connect`` and ``disconnect`` are its own, a ``Call`` is a client's."""
+        if isinstance(event, Call):
+            return self._answer(args[0], event)
+        return self._connect(*args) if event == "connect" else self._disconnect(*args)
+
+    # ------------------------------------------------------------ connections
+    def _connect(self, socket_id: str, environ: Mapping[str, Any], auth: Any) -> None:
+        address = client_address(environ, self._settings.trusted_proxies)
+        language = language_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        try:
+            self._limits.take(CONNECTIONS, address)
+            user_id = handshake_user(auth)
+        except ChatError as error:
+            log.info("connection refused", connection_id=socket_id, address=address, code=error.code)
+            failure = describe(error, language)
+            raise ConnectionRefusedError(failure.message, _told(failure)) from error
+        self._connections[socket_id] = Connection(socket_id, address, language, user_id)
+        log.info("connected", connection_id=socket_id, address=address)
+
+    def _disconnect(self, socket_id: str, reason: str) -> None:
+        connection = self._connections.pop(socket_id, None)
+        if connection is None:
+            return
+        connection.is_closed = True
+        if connection.user_id is not None:
+            self._chat.presence.disconnect(connection.user_id, socket_id)
+        log.info("disconnected", connection_id=socket_id, reason=reason)
+
+    # ------------------------------------------------------------ events
+    def _answer(self, socket_id: str, call: Call) -> dict[str, Any] | None:
+        """The acknowledgement, when one is awaited; a failure is told either way."""
+        connection = self._connections.get(socket_id)
+        if connection is None:  # closed while the event was on its way
+            return None
+        row = BY_NAME.get(call.event)
+        try:
+            result = self._obey(connection, row, call)
+        except ChatError as error:
+            log.info("event refused", connection_id=socket_id, event_name=_shown(row), code=error.code)
+            return self._refuse(connection, row, call, error)
+        except Exception:
+            log.exception("event failed", connection_id=socket_id, event_name=_shown(row))
+            return self._refuse(connection, row, call, "internal_error")
+        if row is not None and row.success:
+            self._tell(connection, row.success, row.success.schema.dump(row.success.body(result)))
+        return {"ok": True, "data": row.result.dump(result) if row and row.result else None}
+
+    def _obey(self, connection: Connection, row: Incoming | None, call: Call) -> Any:
+        if call.refusal:
+            raise call.refusal
+        if row is None:
+            raise UnknownEvent(event=call.event[:100])
+        command = _load(row, call.arguments)
+        if connection.user_id is None and not row.identifies:
+            raise NotIdentified
+        actor = actor_for(command.actor_id, known=connection.user_id)
+        if row.limit:
+            self._limits.take(row.limit, actor.user_id or connection.address)
+        return HANDLERS[type(command)](self._chat, connection, command, actor)
+
+    def _refuse(
+        self, connection: Connection, row: Incoming | None, call: Call, error: ChatError | str
+    ) -> dict[str, Any]:
+        failure = describe(error, connection.language)
+        if row is not None and row.failure:
+            body = {"error": failure.message, "code": failure.code, "details": failure.details}
+            self._tell(connection, row.failure, row.failure.schema.dump(body))
+        if not call.wants_ack:
+            self._tell(connection, outgoing.ERROR, {"event": call.event, **_told(failure)})
+        return {"ok": False, "error": _told(failure)}
+
+    def _tell(self, connection: Connection, direct: Direct, body: Any) -> None:
+        self.server.emit(direct.name, body, to=connection.socket_id, namespace=NAMESPACE)
+
+
+def _load(row: Incoming, arguments: tuple[Any, ...]) -> Any:
+    """The command. An event takes one object; where every field is optional it may be left out."""
+    if len(arguments) > 1:
+        raise InvalidData({"_schema": ["one_argument"]})
+    try:
+        return row.schema.load(arguments[0] if arguments else {})
+    except ValidationError as exc:
+        raise InvalidData(exc.normalized_messages()) from exc
+
+
+def _told(failure: Failure) -> dict[str, Any]:
+    told: dict[str, Any] = {"code": failure.code, "message": failure.message, "details": failure.details}
+    if failure.retry_after_ms is not None:
+        told["retryAfterMs"] = failure.retry_after_ms
+    return told
+
+
+def _shown(row: Incoming | None) -> str:
+    """What the log calls the event: never a text of the client's own."""
+    return row.name if row else "unknown"

@@ -1,0 +1,282 @@
+"""The environment: what each variable does, and that a wrong one stops the start with a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatapp.settings import DOCUMENTED_TYPES, Settings, SettingsError, TrustedProxies
+
+EXAMPLE = Path(__file__).parents[1] / "config" / ".env.example"
+
+READ: list[tuple[str, str, str, Any]] = [
+    ("HOST", "127.0.0.1", "host", "127.0.0.1"),
+    ("PORT", "8080", "port", 8080),
+    ("NODE_ENV", "production", "environment", "production"),
+    ("WEB_CONCURRENCY", "1", "web_concurrency", 1),
+    ("LOG_LEVEL", "debug", "log_level", "debug"),
+    ("LOG_FORMAT", "json", "log_format", "json"),
+    ("AUTH_MODE", "open", "auth_mode", "open"),
+    ("LEGACY_FRONT_END", "on", "legacy_front_end", True),
+    ("SOCKET_PATH", "/ws/", "socket_path", "/ws"),
+    ("SOCKET_CORS_ORIGIN", "https://a.example/, http://b:1", "cors_origins", ("https://a.example", "http://b:1")),
+    ("PRESENCE_GRACE_SECONDS", "0.5", "presence_grace_seconds", 0.5),
+    ("TRUSTED_PROXIES", "2", "trusted_proxies", TrustedProxies(hops=2)),
+    ("STORAGE_BACKEND", "sqlite", "storage_backend", "sqlite"),
+    ("SQLITE_PATH", "/srv/chat.db", "sqlite_path", Path("/srv/chat.db")),
+    ("DYNAMODB_TABLE_PREFIX", "test-", "dynamodb_table_prefix", "test-"),
+    ("AWS_ACCESS_KEY_ID", "key", "aws_access_key_id", "key"),
+    ("AWS_SECRET_ACCESS_KEY", "secret", "aws_secret_access_key", "secret"),
+    ("AWS_REGION", "eu-west-1", "aws_region", "eu-west-1"),
+    ("REDIS_PORT", "6380", "redis_port", 6380),
+    ("REDIS_PASSWORD", "secret", "redis_password", "secret"),
+    ("FILE_STORAGE_TYPE", "local", "file_storage", "local"),
+    ("FILE_UPLOAD_MAX_SIZE", "1024", "upload_max_bytes", 1024),
+    ("FILE_ALLOWED_TYPES", "image/png, Audio/*,", "allowed_types", ("image/png", "audio/*")),
+    ("FILE_STORAGE_LOCAL_PATH", "/srv/uploads", "upload_path", Path("/srv/uploads")),
+    ("FILE_STORAGE_S3_BUCKET", "bucket", "s3_bucket", "bucket"),
+    ("FILE_STORAGE_S3_REGION", "eu-west-1", "s3_region", "eu-west-1"),
+    ("RATE_LIMIT_ENABLED", "off", "rate_limit_enabled", False),
+    ("RATE_LIMIT_MESSAGES", "20 per 2 Minutes", "rate_limit_messages", "20 per 2 minutes"),
+    ("RATE_LIMIT_FILES", "1/hour", "rate_limit_files", "1/hour"),
+    ("RATE_LIMIT_CONNECTIONS", "5/second", "rate_limit_connections", "5/second"),
+]
+CHOOSES_AN_ENGINE = {"DYNAMODB_ENDPOINT", "REDIS_URL", "REDIS_HOST"}
+"""Read by tests of their own below: what they choose may be missing from a version."""
+
+
+def readers() -> dict[str, Any]:
+    return {spec.metadata["env"]: spec.metadata["read"] for spec in fields(Settings)}
+
+
+@pytest.mark.parametrize(("variable", "given", "name", "value"), READ, ids=[row[0] for row in READ])
+def test_variable_is_read(variable: str, given: str, name: str, value: Any) -> None:
+    assert getattr(Settings.from_env({variable: given}), name) == value
+
+
+def test_every_variable_has_a_test() -> None:
+    assert {row[0] for row in READ} | CHOOSES_AN_ENGINE == set(readers())
+
+
+def test_defaults_are_the_documents() -> None:
+    settings = Settings.from_env({})
+    assert settings == Settings()
+    assert settings.port == 3000
+    assert settings.environment == "development"
+    assert settings.cors_origins == "*"
+    assert settings.file_storage == "local"
+    assert settings.upload_max_bytes == 10485760
+    assert settings.allowed_types == tuple(DOCUMENTED_TYPES.split(","))
+    assert len(settings.allowed_types) == 18
+    assert settings.upload_path == Path("uploads")
+    assert settings.s3_bucket == "chat-files"
+    assert settings.s3_region == "us-east-1"
+    assert settings.aws_region == "us-east-1"
+    assert settings.redis_port == 6379
+    assert settings.redis is None
+    assert settings.sqlite_path == Path("data/chat.db")
+    assert settings.store_engine == "sqlite"
+    assert settings.socket_path == "/socket.io"
+    assert settings.presence_grace_seconds == 2.0
+    assert (settings.rate_limit_messages, settings.rate_limit_files) == ("10/minute", "5/minute")
+    assert settings.rate_limit_connections == "100/minute"
+    assert settings.rate_limit_enabled is True
+    assert settings.web_concurrency == 1
+    assert settings.auth_mode == "open"
+    assert settings.legacy_front_end is False
+
+
+def test_empty_and_blank_variables_count_as_absent() -> None:
+    assert Settings.from_env(dict.fromkeys(readers(), "  ")) == Settings()
+
+
+def test_other_variables_are_not_looked_at() -> None:
+    assert Settings.from_env({"PATH": "/bin", "port": "x"}) == Settings()
+
+
+WRONG = [
+    ("PORT", "http", "a port from 1 to 65535"),
+    ("PORT", "0", "a port from 1 to 65535"),
+    ("PORT", "65536", "a port from 1 to 65535"),
+    ("PORT", "-1", "a port from 1 to 65535"),
+    ("PORT", "٣٠٠٠", "a port from 1 to 65535"),
+    ("PORT", "9" * 5000, "a port from 1 to 65535"),
+    ("REDIS_PORT", "x", "a port from 1 to 65535"),
+    ("NODE_ENV", "prod", "one of development, production, test"),
+    ("WEB_CONCURRENCY", "0", "a number of workers from 1 to 64"),
+    ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
+    ("LOG_FORMAT", "xml", "one of json, text"),
+    ("AUTH_MODE", "none", "one of open, jwt"),
+    ("LEGACY_FRONT_END", "maybe", "on or off"),
+    ("RATE_LIMIT_ENABLED", "2", "on or off"),
+    ("SOCKET_PATH", "socket.io", "a path like /socket.io"),
+    ("SOCKET_PATH", "/", "a path like /socket.io"),
+    ("SOCKET_PATH", "/a b", "a path like /socket.io"),
+    ("SOCKET_CORS_ORIGIN", "app.example.com", "origins like https://app.example.com"),
+    ("SOCKET_CORS_ORIGIN", "https://a.example,*", "origins like https://app.example.com"),
+    ("SOCKET_CORS_ORIGIN", "https://*.example.com", "origins like https://app.example.com"),
+    ("SOCKET_CORS_ORIGIN", "https://a.example/path", "origins like https://app.example.com"),
+    ("SOCKET_CORS_ORIGIN", ",", "origins like https://app.example.com"),
+    ("PRESENCE_GRACE_SECONDS", "-1", "a number of seconds"),
+    ("PRESENCE_GRACE_SECONDS", "nan", "a number of seconds"),
+    ("PRESENCE_GRACE_SECONDS", "2s", "a number of seconds"),
+    ("TRUSTED_PROXIES", "11", "a number of proxies from 0 to 10"),
+    ("TRUSTED_PROXIES", "loopback", "the number of proxies in front, or their addresses"),
+    ("TRUSTED_PROXIES", "10.0.0.1/8", "the number of proxies in front, or their addresses"),
+    ("STORAGE_BACKEND", "mysql", "one of sqlite, dynamodb"),
+    ("DYNAMODB_ENDPOINT", "localhost:8000", "a URL beginning with http:// or https://"),
+    ("REDIS_URL", "localhost:6379", "a URL beginning with redis:// or rediss://"),
+    ("FILE_STORAGE_TYPE", "ftp", "one of local, s3, aws"),
+    ("FILE_UPLOAD_MAX_SIZE", "10MB", "a number of bytes"),
+    ("FILE_UPLOAD_MAX_SIZE", "0", "a number of bytes"),
+    ("FILE_ALLOWED_TYPES", "png", "media types separated by commas"),
+    ("FILE_ALLOWED_TYPES", "image/png,exe", "media types separated by commas"),
+    ("FILE_ALLOWED_TYPES", ",", "media types separated by commas"),
+    ("RATE_LIMIT_MESSAGES", "ten/minute", 'a rate like "10/minute"'),
+    ("RATE_LIMIT_MESSAGES", "0/minute", 'a rate like "10/minute"'),
+    ("RATE_LIMIT_FILES", "5", 'a rate like "10/minute"'),
+    ("RATE_LIMIT_FILES", "9" * 5000 + "/minute", 'a rate like "10/minute"'),
+    ("RATE_LIMIT_CONNECTIONS", "100/fortnight", 'a rate like "10/minute"'),
+]
+
+
+@pytest.mark.parametrize(("variable", "given", "expected"), WRONG, ids=[f"{row[0]}-{row[1][:20]}" for row in WRONG])
+def test_wrong_value_stops_with_its_name_the_value_and_what_was_expected(
+    variable: str, given: str, expected: str
+) -> None:
+    with pytest.raises(SettingsError) as stopped:
+        Settings.from_env({variable: given})
+    text = str(stopped.value)
+    assert text.startswith(f"{variable} must be ")
+    assert expected in text
+    assert text.endswith(f"got {given!r}")
+
+
+@pytest.mark.parametrize("word", ["on", "ON", "true", "1", "yes"])
+def test_switches_know_the_usual_words_for_on(word: str) -> None:
+    assert Settings.from_env({"LEGACY_FRONT_END": word}).legacy_front_end is True
+
+
+@pytest.mark.parametrize("word", ["off", "Off", "false", "0", "no"])
+def test_switches_know_the_usual_words_for_off(word: str) -> None:
+    assert Settings.from_env({"RATE_LIMIT_ENABLED": word}).rate_limit_enabled is False
+
+
+def test_trusted_proxies_may_be_networks() -> None:
+    settings = Settings.from_env({"TRUSTED_PROXIES": "10.0.0.0/8, 127.0.0.1, ::1"})
+    networks = tuple(ip_network(text) for text in ("10.0.0.0/8", "127.0.0.1", "::1"))
+    assert settings.trusted_proxies == TrustedProxies(networks=networks)
+
+
+# ---------------------------------------------------------------- engines
+def test_several_workers_need_redis() -> None:
+    with pytest.raises(SettingsError, match=r"^WEB_CONCURRENCY must be 1 without Redis, got '2'.*Set REDIS_URL"):
+        Settings.from_env({"WEB_CONCURRENCY": "2"})
+
+
+def test_redis_url_wins_over_its_parts() -> None:
+    settings = Settings(redis_url="rediss://cache:1/2", redis_host="other", redis_password="secret")
+    assert settings.redis == "rediss://cache:1/2"
+
+
+@pytest.mark.parametrize(
+    ("parts", "url"),
+    [
+        ({"redis_host": "localhost"}, "redis://localhost:6379"),
+        ({"redis_host": "cache", "redis_port": 6380}, "redis://cache:6380"),
+        ({"redis_host": "cache", "redis_password": "p@ss/w:rd#"}, "redis://:p%40ss%2Fw%3Ard%23@cache:6379"),
+        ({"redis_host": "::1"}, "redis://[::1]:6379"),
+        ({"redis_port": 6380, "redis_password": "secret"}, None),
+    ],
+)
+def test_redis_by_its_parts(parts: dict[str, Any], url: str | None) -> None:
+    assert Settings(**parts).redis == url
+
+
+@pytest.mark.parametrize(("variable", "given"), [("REDIS_URL", "redis://localhost:6379"), ("REDIS_HOST", "localhost")])
+def test_redis_variables_are_read(variable: str, given: str) -> None:
+    read = readers()[variable](given)
+    assert Settings(**{variable.lower(): read}).redis == "redis://localhost:6379"
+
+
+def test_dynamodb_endpoint_selects_dynamodb() -> None:
+    endpoint = readers()["DYNAMODB_ENDPOINT"]("http://localhost:8000")
+    assert Settings(dynamodb_endpoint=endpoint).store_engine == "dynamodb"
+    assert Settings(dynamodb_endpoint=endpoint, storage_backend="sqlite").store_engine == "sqlite"
+    assert Settings(storage_backend="dynamodb").store_engine == "dynamodb"
+
+
+def test_aws_is_the_older_word_for_s3() -> None:
+    assert [Settings(file_storage=word).file_engine for word in ("local", "s3", "aws")] == ["local", "s3", "s3"]
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"AUTH_MODE": "jwt"},
+        {"STORAGE_BACKEND": "dynamodb"},
+        {"DYNAMODB_ENDPOINT": "http://localhost:8000"},
+        {"FILE_STORAGE_TYPE": "s3"},
+        {"FILE_STORAGE_TYPE": "aws"},
+        {"REDIS_URL": "redis://localhost:6379"},
+        {"REDIS_HOST": "localhost"},
+    ],
+    ids=str,
+)
+def test_what_this_version_lacks_stops_the_start(env: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="is not available in this version"):
+        Settings.from_env(env)
+
+
+# ---------------------------------------------------------------- logs
+@pytest.mark.parametrize(
+    ("env", "is_json"),
+    [
+        ({}, False),
+        ({"NODE_ENV": "production"}, True),
+        ({"NODE_ENV": "production", "LOG_FORMAT": "text"}, False),
+        ({"LOG_FORMAT": "json"}, True),
+        ({"NODE_ENV": "test"}, False),
+    ],
+)
+def test_logs_are_json_in_production_unless_told_otherwise(env: dict[str, str], is_json: bool) -> None:
+    settings = Settings.from_env(env)
+    assert settings.logs_json is is_json
+    assert settings.is_production is (env.get("NODE_ENV") == "production")
+
+
+# ---------------------------------------------------------------- .env.example
+def example() -> dict[str, str]:
+    lines = [line for line in EXAMPLE.read_text().splitlines() if line and not line.startswith("#")]
+    shown = {name: value for name, _, value in (line.partition("=") for line in lines)}
+    assert len(shown) == len(lines), "a variable stands twice"
+    return shown
+
+
+def test_env_example_names_every_variable_and_no_other() -> None:
+    assert list(example()) == list(readers())
+
+
+def test_env_example_shows_the_defaults() -> None:
+    shown = example()
+    assert Settings.from_env(shown) == Settings()
+    for spec in fields(Settings):
+        written, variable = spec.metadata["shown"], spec.metadata["env"]
+        assert shown[variable] == (str(spec.default) if written is None else written), variable
+
+
+def test_env_example_explains_each_variable() -> None:
+    lines = EXAMPLE.read_text().splitlines()
+    for spec in fields(Settings):
+        at = next(i for i, line in enumerate(lines) if line.startswith(spec.metadata["env"] + "="))
+        assert lines[at - 1] == f"# {spec.metadata['doc']}"
+
+
+def test_env_example_has_no_secrets() -> None:
+    shown = example()
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "REDIS_PASSWORD"):
+        assert shown[variable] == ""
