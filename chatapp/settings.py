@@ -21,6 +21,10 @@ DOCUMENTED_TYPES = (
 RATE = re.compile(r"([1-9][0-9]{0,8})\s*(?:/|per)\s*([1-9][0-9]{0,8})?\s*(second|minute|hour|day)s?")
 
 
+NO_LIMIT = "off"
+"""In place of a rate."""
+
+
 class SettingsError(Exception):
     """A variable that cannot be used; the text is meant for the operator."""
 
@@ -32,9 +36,9 @@ def _text(value: str) -> str:
 
 def _choice(*allowed: str) -> Callable[[str], str]:
     def read(value: str) -> str:
-        if value not in allowed:
+        if value.lower() not in allowed:
             raise ValueError(f"one of {', '.join(allowed)}")
-        return value
+        return value.lower()
 
     return read
 
@@ -62,9 +66,10 @@ def _seconds(value: str) -> float:
 
 
 def _rate(value: str) -> str:
-    if not RATE.fullmatch(value.strip().lower()):
-        raise ValueError('a rate like "10/minute"')
-    return value.strip().lower()
+    rate = value.strip().lower()
+    if rate != NO_LIMIT and not RATE.fullmatch(rate):
+        raise ValueError('a rate like "10/minute", or off')
+    return rate
 
 
 def _types(value: str) -> tuple[str, ...]:
@@ -113,6 +118,11 @@ def _proxies(value: str) -> TrustedProxies:
         return TrustedProxies(networks=tuple(ip_network(part.strip()) for part in value.split(",")))
     except ValueError as exc:
         raise ValueError("the number of proxies in front, or their addresses like 10.0.0.0/8,127.0.0.1") from exc
+
+
+def _without_password(value: str) -> str:
+    """What stops a start is read by people and kept in logs."""
+    return re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1***@", value)
 
 
 def _setting(env: str, read: Callable[[str], Any], default: Any, doc: str, *, shown: str | None = None) -> Any:
@@ -226,7 +236,7 @@ class Settings:
             try:
                 values[spec.name] = spec.metadata["read"](given)
             except ValueError as exc:
-                raise SettingsError(f"{name} must be {exc}, got {given!r}") from None
+                raise SettingsError(f"{name} must be {exc}, got {_without_password(given)!r}") from None
         settings = cls(**values)
         settings.require_sense()
         return settings

@@ -280,3 +280,19 @@ def test_env_example_has_no_secrets() -> None:
     shown = example()
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "REDIS_PASSWORD"):
         assert shown[variable] == ""
+
+
+def test_one_limit_alone_can_be_switched_off() -> None:
+    settings = Settings.from_env({"RATE_LIMIT_FILES": "off"})
+    assert (settings.rate_limit_files, settings.rate_limit_messages) == ("off", "10/minute")
+
+
+def test_words_may_be_written_in_capitals() -> None:
+    assert Settings.from_env({"LOG_LEVEL": "INFO"}).log_level == "info"
+
+
+def test_a_password_in_a_wrong_url_is_not_shown() -> None:
+    with pytest.raises(SettingsError) as stopped:
+        Settings.from_env({"REDIS_URL": "http://:s3cret@cache:6379"})
+    assert "s3cret" not in str(stopped.value)
+    assert "cache:6379" in str(stopped.value)

@@ -98,8 +98,7 @@ class Content(Text):
     """A message's content. Longer than ``CONTENT_MAX_BYTES`` raises TooLarge, which has a status of its own."""
 
     def __init__(self, **kwargs: Any) -> None:
-        # Validators see every value before this class could measure it, so the length is not one of them.
-        super().__init__(max_chars=1 << 30, **kwargs)
+        super().__init__(max_chars=CONTENT_MAX_BYTES, **kwargs)  # validators run after the measure below
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)

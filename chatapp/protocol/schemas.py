@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from marshmallow import fields, validate
 
-from chatapp.domain.models import ConversationType, InboxEntry, MessageType, Status
+from chatapp.domain.models import ConversationType, MessageType, Status
 from chatapp.protocol.fields import Time, WireSchema
 
 STATUSES = [status.value for status in Status]
@@ -55,19 +53,6 @@ class InboxEntrySchema(ConversationSchema):
     unread_count = fields.Integer(required=True)
     last_read_at = Time(required=True, allow_none=True)
     last_read_seq = fields.Integer(required=True)
-
-
-CONVERSATION_FIELDS = tuple(ConversationSchema().fields)
-
-
-def inbox_view(entry: InboxEntry) -> dict[str, Any]:
-    """What ``InboxEntrySchema`` dumps: the conversation's fields, and beside them what this participant has read."""
-    return {
-        **{name: getattr(entry.conversation, name) for name in CONVERSATION_FIELDS},
-        "unread_count": entry.unread_count,
-        "last_read_at": entry.last_read_at,
-        "last_read_seq": entry.last_read_seq,
-    }
 
 
 class MessageSchema(WireSchema):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from chatapp.settings import TrustedProxies
 
@@ -24,4 +24,6 @@ def _is_trusted(address: str, trusted: TrustedProxies) -> bool:
         parsed = ip_address(address)
     except ValueError:
         return False
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:  # how a listener on :: sees IPv4
+        parsed = parsed.ipv4_mapped
     return any(parsed in network for network in trusted.networks)

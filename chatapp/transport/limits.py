@@ -9,7 +9,7 @@ from flask_limiter import Limiter
 from limits import RateLimitItem, parse
 
 from chatapp.domain.errors import RateLimited
-from chatapp.settings import Settings
+from chatapp.settings import NO_LIMIT, Settings
 
 MESSAGES, FILES, CONNECTIONS = "messages", "files", "connections"
 
@@ -18,11 +18,13 @@ class RateLimits:
     """One bucket for each (limit, who); a moving window, so that no minute ever sees more than its share."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
-        self._enabled = settings.rate_limit_enabled
+        rates = {
+            MESSAGES: settings.rate_limit_messages,
+            FILES: settings.rate_limit_files,
+            CONNECTIONS: settings.rate_limit_connections,
+        }
         self._items: dict[str, RateLimitItem] = {
-            MESSAGES: parse(settings.rate_limit_messages),
-            FILES: parse(settings.rate_limit_files),
-            CONNECTIONS: parse(settings.rate_limit_connections),
+            limit: parse(rate) for limit, rate in rates.items() if settings.rate_limit_enabled and rate != NO_LIMIT
         }
         self.limiter = Limiter(
             lambda: "",
@@ -34,9 +36,7 @@ class RateLimits:
 
     def take(self, limit: str, who: str) -> None:
         """Count one. Raises RateLimited with the time until there is room again."""
-        if not self._enabled:
-            return
-        item, window = self._items[limit], self.limiter.limiter
-        if not window.hit(item, who, limit):
+        item, window = self._items.get(limit), self.limiter.limiter
+        if item is not None and not window.hit(item, who, limit):
             reset_at, _ = window.get_window_stats(item, who, limit)
             raise RateLimited(limit=limit, retry_after=max(0.0, reset_at - time.time()))

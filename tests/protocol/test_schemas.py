@@ -12,8 +12,7 @@ import pytest
 from chatapp.domain.models import Conversation, ConversationType, InboxEntry, LastMessage, Message, MessageType, Sender
 from chatapp.protocol import schemas
 from chatapp.protocol.fields import WireSchema
-from chatapp.protocol.schemas import inbox_view
-from chatapp.protocol.views import conversation_view, message_view
+from chatapp.protocol.views import conversation_view, inbox_view, message_view
 from tests.fakes import START
 
 AT = "2025-01-27T10:00:00.000Z"

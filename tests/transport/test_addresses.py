@@ -67,3 +67,7 @@ def test_what_is_no_address_is_not_trusted() -> None:
 def test_without_any_address(trusted: TrustedProxies) -> None:
     assert address(None, None, trusted) == "unknown"
     assert address(None, "", trusted) == "unknown"
+
+
+def test_a_proxy_s_ipv4_address_counts_however_the_listener_writes_it() -> None:
+    assert address("203.0.113.9", "::ffff:10.0.0.2", TEN) == "203.0.113.9"

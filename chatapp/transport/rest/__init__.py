@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask_smorest import Api
 
+from chatapp.protocol.json_schemas import teach
 from chatapp.protocol.schemas import HttpErrorSchema
 from chatapp.transport.rest import conversations, documents, files, health, messages, users
 
@@ -25,6 +26,7 @@ def register(app: Flask, *, version: str) -> None:
         OPENAPI_JSON_PATH="openapi.json",
     )
     api = ChatApi(app)
+    teach(api.ma_plugin)
     for resource in (users.blueprint, conversations.blueprint, messages.blueprint, files.blueprint):
         api.register_blueprint(resource)
     for page in (files.downloads, health.blueprint, documents.blueprint, documents.browser):

@@ -24,9 +24,8 @@ from chatapp.protocol.schemas import (
     InboxEntrySchema,
     MessagesReadSchema,
     ParticipantsAddedSchema,
-    inbox_view,
 )
-from chatapp.protocol.views import conversation_view
+from chatapp.protocol.views import conversation_view, inbox_view
 from chatapp.transport.auth import actor_for
 from chatapp.transport.rest.resource import Resource, extension, next_link
 
