@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,11 +35,14 @@ T = TypeVar("T")
 def _surroundings_kept() -> Iterator[None]:
     """pylibmagic patches ctypes.CDLL for good, so that python-magic finds its library, and puts its folder into
     LD_LIBRARY_PATH, LIBRARY_PATH and MAGIC, which every process we start would inherit. python-magic needs both only
-    while it is imported."""
+    while it is imported. A python-magic that somebody imported before us stays theirs, and we get a second one: theirs
+    is bound to the machine's libmagic, which takes the wheel's database for text and finds nothing in it."""
     before, load = dict(os.environ), ctypes.CDLL.__init__
+    theirs = {name: sys.modules.pop(name) for name in tuple(sys.modules) if name.partition(".")[0] == "magic"}
     try:
         yield
     finally:
+        sys.modules.update(theirs)
         ctypes.CDLL.__init__ = load  # type: ignore[method-assign]
         for key in os.environ.keys() - before.keys():
             del os.environ[key]
@@ -213,7 +217,7 @@ def _shrink(source: Any) -> bytes:
         small: Image.Image = image if image.mode == mode else image.convert(mode)
         small.thumbnail(THUMBNAIL_SIZE)
         ImageOps.exif_transpose(small, in_place=True)
-        small.info.clear()  # where and with what it was taken
+        small.info.clear()  # where and with what it was taken, whatever Pillow makes of it (today: nothing)
         written = BytesIO()
         small.save(written, "WEBP", quality=80)
     return written.getvalue()

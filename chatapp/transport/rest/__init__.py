@@ -12,6 +12,7 @@ from chatapp.transport.rest import conversations, documents, files, health, mess
 
 class ChatApi(Api):
     ERROR_SCHEMA = HttpErrorSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None  # each operation names the statuses it may refuse with
 
     def _register_error_handlers(self) -> None:
         """Errors have their shape from ``transport/http.py``, for these resources as for all others."""
@@ -27,7 +28,7 @@ def register(app: Flask, *, version: str) -> None:
     )
     api = ChatApi(app)
     teach(api.ma_plugin)
-    for resource in (users.blueprint, conversations.blueprint, messages.blueprint, files.blueprint):
+    for resource in (users.blueprint, conversations.blueprint, messages.blueprint, files.blueprint, health.blueprint):
         api.register_blueprint(resource)
-    for page in (files.downloads, health.blueprint, documents.blueprint, documents.browser):
+    for page in (files.downloads, documents.blueprint, documents.browser):
         app.register_blueprint(page)

@@ -1,0 +1,221 @@
+"""The services over a real store and real files, with time, ids, timers, events and rooms in the test's hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event as Signal
+
+from chatapp.adapters.local_files import LocalFiles
+from chatapp.adapters.memory_presence import MemoryPresence
+from chatapp.adapters.sqlite_store import SqliteStore
+from chatapp.domain.commands import CreateConversation, JoinChat, JoinRoom, SendMessage
+from chatapp.domain.errors import StoreUnavailable
+from chatapp.domain.events import Event
+from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
+from chatapp.services.attachments import AttachmentSweeper, file_url
+from chatapp.services.audience import Audience
+from chatapp.services.conversations import ConversationService
+from chatapp.services.messages import MessageService
+from chatapp.services.presence import PresenceService
+from chatapp.services.profiles import Profiles
+from chatapp.services.typing import TypingService
+from chatapp.services.users import UserService
+from tests.contracts.builders import NAMES, save_people
+from tests.fakes import FakeClock, ManualScheduler, RecordingPublisher, RecordingRooms, SequentialIds
+
+GRACE_SECONDS = 2
+
+
+class World:
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.ids = SequentialIds()
+        self.scheduler = ManualScheduler(self.clock)
+        self.published = RecordingPublisher()
+        self.rooms = RecordingRooms()
+        self.present = MemoryPresence()
+        self.store = SqliteStore(folder / "chat.db")
+        self.files = LocalFiles(folder / "uploads")
+        self.audience = Audience()
+        self.profiles = Profiles(self.store.users)
+        sweeper = AttachmentSweeper(self.files)
+        time = {"clock": self.clock, "ids": self.ids}
+        self.typing = TypingService(self.store, self.present, self.profiles, self.published, scheduler=self.scheduler)
+        self.presence = PresenceService(
+            self.store,
+            self.present,
+            self.audience,
+            self.profiles,
+            self.typing,
+            self.rooms,
+            self.published,
+            clock=self.clock,
+            scheduler=self.scheduler,
+            grace_seconds=GRACE_SECONDS,
+        )
+        self.conversations = ConversationService(
+            self.store,
+            self.present,
+            self.audience,
+            self.profiles,
+            self.rooms,
+            sweeper,
+            self.published,
+            **time,
+        )
+        self.messages = MessageService(
+            self.store,
+            self.files,
+            self.present,
+            self.audience,
+            self.profiles,
+            sweeper,
+            self.published,
+            **time,
+        )
+        self.users = UserService(self.store, self.present, self.conversations, self.profiles, self.rooms, **time)
+        save_people(self.store)
+
+    def close(self) -> None:
+        self.store.close()
+        self.files.close()
+
+    # ------------------------------------------------------------ short ways to say it
+    def online(self, *user_ids: str) -> None:
+        """Each joins the chat with a socket ``<user>-1``."""
+        for user_id in user_ids:
+            self.join(user_id)
+
+    def join(self, user_id: str, socket_id: str | None = None) -> User:
+        command = JoinChat(name=NAMES.get(user_id, user_id), email=f"{user_id}@example.com")
+        return self.presence.join(command, actor=Actor(user_id), socket_id=socket_id or f"{user_id}-1")
+
+    def enter(self, conversation: Conversation, *user_ids: str) -> None:
+        """Each opens the conversation on the socket ``<user>-1``."""
+        for user_id in user_ids:
+            command = JoinRoom(conversation_id=conversation.id)
+            self.conversations.join_room(command, actor=Actor(user_id), socket_id=f"{user_id}-1")
+
+    def group(self, creator: str, *others: str, name: str = "Team") -> Conversation:
+        command = CreateConversation(participants=others, name=name, description="about it")
+        return self.conversations.create(command, actor=Actor(creator))[0]
+
+    def private(self, creator: str, other: str) -> Conversation:
+        command = CreateConversation(participants=(creator, other), is_group=False)
+        return self.conversations.create(command, actor=Actor(creator))[0]
+
+    def say(self, conversation: Conversation, content: str = "hello", *, by: str = "ana", **fields: Any) -> Message:
+        command = SendMessage(conversation_id=conversation.id, content=content, **fields)
+        return self.messages.send(command, actor=Actor(by))
+
+    def store_file(self, name: str = "photo.png", *, thumbnail: bool = False) -> Attachment:
+        """Its bytes are at rest; known as an image of 3 bytes called ``Holiday.png``."""
+        small = f"small-{name}" if thumbnail else None
+        for each in filter(None, (small, name)):
+            source = self.files.staging() / each
+            source.write_bytes(b"abc")
+            mine = small if each == name else None
+            self.files.put(StoredFile(each, "Holiday.png", "image/png", 3, self.clock.now(), "ana", mine), source)
+        return Attachment(file_url(name))
+
+    def events(self) -> list[Event]:
+        """What was published since the last time."""
+        events = list(self.published.events)
+        self.published.clear()
+        return events
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    world.close()
+
+
+class Gate:
+    """Holds back one answer of a store that the store has already given: much can happen before it arrives."""
+
+    def __init__(self) -> None:
+        self._reached = Signal()
+        self._opened = Signal()
+        self.used = False
+
+    def hold(self) -> None:
+        self.used = True
+        self._reached.set()
+        assert self._opened.wait(timeout=10), "the test forgot to open the gate"
+
+    def wait_until_reached(self) -> None:
+        assert self._reached.wait(timeout=10), "nobody came to the gate"
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+Hold = Callable[[object, str], Gate]
+Overtake = Callable[..., Any]
+
+
+@pytest.fixture
+def hold(monkeypatch: pytest.MonkeyPatch) -> Hold:
+    """``hold(world.store.users, "save")``: the next call's answer waits at the gate, later ones pass."""
+
+    def hold(part: object, method: str) -> Gate:
+        real, gate = getattr(part, method), Gate()
+
+        def held(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return real(*args, **kwargs)
+            finally:
+                if not gate.used:
+                    gate.hold()
+
+        monkeypatch.setattr(part, method, held)
+        return gate
+
+    return hold
+
+
+@pytest.fixture
+def overtake(hold: Hold) -> Overtake:
+    """Run ``call``; when it has the answer of ``part.method``, run ``meanwhile``, and only then let it go on."""
+
+    def overtake(call: Callable[[], Any], part: object, method: str, *, meanwhile: Callable[[], Any]) -> Any:
+        gate = hold(part, method)
+        greenlet = gevent.spawn(_outcome, call)
+        gate.wait_until_reached()
+        meanwhile()
+        gate.open()
+        outcome = greenlet.get(timeout=10)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return overtake
+
+
+def _outcome(call: Callable[[], Any]) -> Any:
+    """As a value: gevent prints what a greenlet raises."""
+    try:
+        return call()
+    except Exception as exc:
+        return exc
+
+
+@contextmanager
+def store_down(part: object, *methods: str) -> Iterator[None]:
+    """These calls fail as they do when the engine does not answer."""
+
+    def fail(*_args: Any, **_kwargs: Any) -> Any:
+        raise StoreUnavailable(engine="test")
+
+    with pytest.MonkeyPatch.context() as patch:
+        for method in methods:
+            patch.setattr(part, method, fail)
+        yield
