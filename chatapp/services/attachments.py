@@ -10,6 +10,10 @@ from chatapp.ports import FileStore
 FILE_URL_PREFIX = "/api/files/"
 """Every ``fileUrl`` of ours begins so, for every kind of storage."""
 
+AVATAR_PREFIX = "avatar-"
+"""So begin the names of what came in as an avatar; only such files go when a profile lets go of them,
+and no message may carry one: its deletion would take the avatar along."""
+
 OTHER_PREFIXES = ("/uploads/",)
 """The document's second name for the same bytes."""
 

@@ -13,16 +13,13 @@ from chatapp.domain.errors import FileNotStored, FileTypeNotAllowed, InvalidData
 from chatapp.domain.media_types import extension_for, is_allowed
 from chatapp.domain.models import Actor, Attachment, Message, MessageType, StoredFile, User
 from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection, LocalDownload, RedirectDownload
-from chatapp.services.attachments import AttachmentSweeper, file_name_in, file_url
+from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.conversations import ConversationService
 from chatapp.services.messages import MessageService
 from chatapp.services.users import UserService
 
 AVATAR_MAX_BYTES = 5 * 1024 * 1024
 """RULINGS: an image of at most 5 MB."""
-
-AVATAR_PREFIX = "avatar-"
-"""So begin the names of what came in as an avatar; only such files go when a profile lets go of them."""
 
 THUMBNAIL_TYPE = "image/webp"
 

@@ -26,7 +26,7 @@ from chatapp.domain.events import MessageDeleted, MessageEdited, MessageSent, Me
 from chatapp.domain.models import Actor, Attachment, LastMessage, Message, MessageType, Page
 from chatapp.domain.text import preview
 from chatapp.ports import Appended, Clock, EventPublisher, FileStore, Ids, Presence, Store
-from chatapp.services.attachments import AttachmentSweeper, file_name_in, file_url
+from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.profiles import Profiles
 
@@ -105,6 +105,8 @@ class MessageService:
         name = file_name_in(attachment.url) if attachment else None
         if attachment is None or name is None:
             return attachment
+        if name.startswith(AVATAR_PREFIX):
+            raise UnknownFile(fileUrl=attachment.url)
         try:
             file = self._files.open(name).file
         except FileNotStored as exc:
