@@ -153,6 +153,12 @@ class MessageStore(Protocol):
         (``recipient_id`` names somebody who is not the other side of a private conversation).
         """
 
+    def find_repeated(self, draft: Message, *, fingerprint: str) -> Message | None:
+        """What ``append`` would return for a key seen before; None for a new one, or for no key.
+
+        Raises IdempotencyKeyReused.
+        """
+
     def get(self, message_id: str) -> Message | None: ...
 
     def edit(self, message_id: str, *, content: str, preview: str, now: datetime) -> Message:

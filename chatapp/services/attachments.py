@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
+from chatapp.domain.errors import FilesUnavailable
 from chatapp.domain.models import Attachment
 from chatapp.ports import FileStore
+
+log = logging.getLogger(__name__)
 
 FILE_URL_PREFIX = "/api/files/"
 """Every ``fileUrl`` of ours begins so, for every kind of storage."""
@@ -41,5 +45,9 @@ class AttachmentSweeper:
 
     def sweep_url(self, url: str | None) -> None:
         name = file_name_in(url) if url else None
-        if name is not None:
+        if name is None:
+            return
+        try:
             self._files.delete(name)
+        except FilesUnavailable as exc:  # what let go of it has happened; only its bytes stay behind
+            log.warning("the file %s was not removed: %s", name, exc)

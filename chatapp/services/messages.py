@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -89,12 +89,19 @@ class MessageService:
             content=command.content,
             message_type=command.message_type,
             timestamp=self._clock.now(),
-            attachment=self._known_file(command.attachment),
             reply_to=command.reply_to,
-            reply_preview=self._quote(command),
             client_message_id=command.client_message_id,
         )
-        sent = self._store.append(draft, fingerprint=fingerprint or _fingerprint(command))
+        fingerprint = fingerprint or _fingerprint(command)
+        try:
+            attachment, quote = self._known_file(command.attachment), self._quote(command)
+        except (UnknownFile, ReplyTargetMissing):
+            # A repeated send is answered with its first message, whatever has become of what that one refers to.
+            first = self._store.find_repeated(draft, fingerprint=fingerprint)
+            if first is None:
+                raise
+            return first
+        sent = self._store.append(replace(draft, attachment=attachment, reply_preview=quote), fingerprint=fingerprint)
         # From here to the last emit nothing may wait: it would let a later seq overtake this one.
         if not sent.duplicate:
             self._announce(sent)

@@ -787,3 +787,31 @@ def test_what_was_accepted_before_closing_is_finished(store: Store) -> None:
     drafts = [draft(f"{n}") for n in range(50)]
     *sent, _ = together([*(lambda d=d: say(store, d) for d in drafts), store.close])
     assert seqs(sent) == list(range(1, 51))
+
+
+# ---------------------------------------------------------------- repeated sends, looked up
+def test_a_repeated_send_is_found_without_sending(store: Store) -> None:
+    first = say(store, draft("hello", key="k"))
+    assert store.messages.find_repeated(draft("hello", key="k"), fingerprint="hello") == first
+    assert store.messages.history("g1", limit=10) == [first]
+
+
+def test_a_purged_one_is_found_as_a_tombstone(store: Store) -> None:
+    first = say(store, draft("hello", key="k"))
+    store.messages.purge(limit=10)
+    found = store.messages.find_repeated(draft("hello", key="k"), fingerprint="hello")
+    assert found is not None
+    assert (found.id, found.seq, found.content, found.is_deleted) == (first.id, 1, "", True)
+
+
+@pytest.mark.parametrize(("key", "to"), [("other", "g1"), (None, "g1"), ("k", "none")])
+def test_a_new_send_is_not_found(store: Store, key: str | None, to: str) -> None:
+    say(store, draft("hello", key="k"))
+    say(store, draft("without a key"))
+    assert store.messages.find_repeated(draft("hello", key=key, to=to), fingerprint="hello") is None
+
+
+def test_looking_up_a_key_with_other_content_is_refused(store: Store) -> None:
+    say(store, draft("hello", key="k"))
+    with pytest.raises(IdempotencyKeyReused):
+        store.messages.find_repeated(draft("bye", key="k"), fingerprint="bye")

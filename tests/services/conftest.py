@@ -15,7 +15,7 @@ from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
 from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.domain.commands import CreateConversation, JoinChat, JoinRoom, SendMessage
-from chatapp.domain.errors import StoreUnavailable
+from chatapp.domain.errors import StoreUnavailable, Unavailable
 from chatapp.domain.events import Event
 from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
 from chatapp.services.attachments import AttachmentSweeper, file_url
@@ -209,11 +209,11 @@ def _outcome(call: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def store_down(part: object, *methods: str) -> Iterator[None]:
+def store_down(part: object, *methods: str, error: type[Unavailable] = StoreUnavailable) -> Iterator[None]:
     """These calls fail as they do when the engine does not answer."""
 
     def fail(*_args: Any, **_kwargs: Any) -> Any:
-        raise StoreUnavailable(engine="test")
+        raise error(engine="test")
 
     with pytest.MonkeyPatch.context() as patch:
         for method in methods:

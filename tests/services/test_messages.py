@@ -30,6 +30,7 @@ from chatapp.domain.errors import (
     NotMessageSender,
     ReplyTargetMissing,
     ReplyToOtherConversation,
+    StoreUnavailable,
     UnknownFile,
     UnknownUsers,
 )
@@ -37,6 +38,10 @@ from chatapp.domain.events import Event, MessageDeleted, MessageEdited, MessageS
 from chatapp.domain.models import Actor, Attachment, Message, MessageType, Sender
 from tests.contracts.builders import NAMES, at, together
 from tests.services.conftest import Overtake, World, store_down
+
+
+def _unavailable() -> None:
+    raise StoreUnavailable(engine="test")
 
 
 def edit(world: World, message: Message, content: str = "corrected", *, by: str = "ana") -> Message:
@@ -519,8 +524,7 @@ def test_a_file_that_another_message_carries_stays(world: World) -> None:
 def test_the_room_learns_of_a_deletion_even_when_the_file_cannot_be_removed(world: World) -> None:
     message = world.say(world.group("ana", "bea"), message_type=MessageType.FILE, attachment=world.store_file())
     world.files.close()
-    with pytest.raises(FilesUnavailable):
-        world.messages.delete(message.id)
+    world.messages.delete(message.id)
     assert world.published.of(MessageDeleted) == [MessageDeleted(message.id, message.conversation_id, 1)]
 
 
@@ -582,13 +586,15 @@ def test_who_is_taken_out_during_a_purge_stays_out(world: World, overtake: Overt
     assert world.audience.members(group.id) == ()
 
 
-def test_counts_are_right_even_when_a_purge_stops_half_way(world: World) -> None:
+def test_counts_are_right_even_when_a_purge_stops_half_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     group = world.group("ana", "bea")
     world.online("bea")
-    world.say(group, message_type=MessageType.FILE, attachment=world.store_file())
-    world.files.close()
-    with pytest.raises(FilesUnavailable):
-        world.messages.purge(batch_size=5)
+    world.say(group)
+    store = world.store.messages
+    answers = iter([store.purge(limit=1)])  # then the store is down
+    monkeypatch.setattr(store, "purge", lambda *, limit: next(answers, None) or _unavailable())
+    with pytest.raises(StoreUnavailable):
+        world.messages.purge(batch_size=1)
     world.events()
     world.say(group)
     assert [event.unread_count for event in world.published.of(MessageUnread)] == [1]
@@ -627,3 +633,34 @@ def test_the_operator_pages_through_every_message(world: World) -> None:
     second = world.messages.list_all(ListPage(limit=2, cursor=first.next_cursor))
     assert {message.id for message in (*first.items, *second.items)} == sent
     assert (len(first.items), len(second.items), second.next_cursor) == (2, 1, None)
+
+
+@pytest.mark.parametrize("by_purge", [True, False])
+def test_a_repeated_reply_is_answered_although_what_it_quotes_is_gone(world: World, by_purge: bool) -> None:
+    group = world.group("ana", "bea")
+    target = world.say(group, "original")
+    first = world.say(group, "reply", reply_to=target.id, client_message_id="k")
+    if by_purge:
+        world.messages.purge(batch_size=25)
+    world.events()
+    again = world.say(group, "reply", reply_to=target.id, client_message_id="k")
+    assert (again.id, again.seq) == (first.id, first.seq)
+    assert world.events() == []
+
+
+def test_a_repeated_file_message_is_answered_although_its_file_is_gone(world: World) -> None:
+    file, group = world.store_file("photo.png"), world.group("ana", "bea")
+    first = world.say(group, "", message_type=MessageType.FILE, attachment=file, client_message_id="k")
+    world.messages.delete(first.id)
+    again = world.say(group, "", message_type=MessageType.FILE, attachment=file, client_message_id="k")
+    assert (again.id, again.is_deleted) == (first.id, True)
+    with pytest.raises(UnknownFile):
+        world.say(group, "", message_type=MessageType.FILE, attachment=file, client_message_id="other")
+
+
+def test_a_file_store_that_is_down_does_not_undo_a_deletion(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    file, group = world.store_file("photo.png"), world.group("ana", "bea")
+    sent = world.say(group, "", message_type=MessageType.FILE, attachment=file)
+    with store_down(world.files, "delete", error=FilesUnavailable):
+        assert world.messages.delete(sent.id).is_deleted
+    assert "photo.png" in caplog.text

@@ -38,6 +38,13 @@ class SqliteMessages:
     def append(self, draft: Message, *, fingerprint: str) -> Appended:
         return self._database.write(lambda connection: _append(connection, draft, fingerprint))
 
+    def find_repeated(self, draft: Message, *, fingerprint: str) -> Message | None:
+        def work(connection: sqlite3.Connection) -> Message | None:
+            head = _head(connection, draft)
+            return _earlier(connection, to_conversation(head), draft, fingerprint) if head else None
+
+        return self._database.read(work)
+
     def edit(self, message_id: str, *, content: str, preview: str, now: datetime) -> Message:
         def work(connection: sqlite3.Connection) -> Message:
             if _require(connection, message_id).is_deleted:
@@ -126,7 +133,7 @@ def _require(connection: sqlite3.Connection, message_id: str) -> Message:
 
 def _append(connection: sqlite3.Connection, draft: Message, fingerprint: str) -> Appended:
     head = _require_sender(connection, draft)
-    if draft.client_message_id is not None and (earlier := _earlier(connection, head, draft, fingerprint)):
+    if earlier := _earlier(connection, head, draft, fingerprint):
         return Appended(earlier, head, duplicate=True)
     other = head.other_than(draft.sender_id)
     if other is not None and draft.recipient_id not in (None, other):
@@ -157,11 +164,7 @@ def _append(connection: sqlite3.Connection, draft: Message, fingerprint: str) ->
 
 
 def _require_sender(connection: sqlite3.Connection, draft: Message) -> Conversation:
-    row = connection.execute(
-        """SELECT c.*, p.user_id AS member FROM conversations c
-           LEFT JOIN participants p ON p.conversation_id = c.id AND p.user_id = ? WHERE c.id = ?""",
-        (draft.sender_id, draft.conversation_id),
-    ).fetchone()
+    row = _head(connection, draft)
     if row is None:
         raise ConversationNotFound(conversationId=draft.conversation_id)
     if row["member"] is None:
@@ -169,11 +172,21 @@ def _require_sender(connection: sqlite3.Connection, draft: Message) -> Conversat
     return to_conversation(row)
 
 
+def _head(connection: sqlite3.Connection, draft: Message) -> sqlite3.Row | None:
+    """The conversation; ``member`` is the sender's id when they are a participant."""
+    row: sqlite3.Row | None = connection.execute(
+        """SELECT c.*, p.user_id AS member FROM conversations c
+           LEFT JOIN participants p ON p.conversation_id = c.id AND p.user_id = ? WHERE c.id = ?""",
+        (draft.sender_id, draft.conversation_id),
+    ).fetchone()
+    return row
+
+
 def _earlier(connection: sqlite3.Connection, head: Conversation, draft: Message, fingerprint: str) -> Message | None:
     key = connection.execute(
         "SELECT * FROM idempotency_keys WHERE sender_id = ? AND conversation_id = ? AND client_message_id = ?",
         (draft.sender_id, draft.conversation_id, draft.client_message_id),
-    ).fetchone()
+    ).fetchone()  # without an id there is no such key: NULL equals nothing
     if key is None:
         return None
     if key["fingerprint"] != fingerprint:
