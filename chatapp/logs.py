@@ -44,9 +44,8 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
-    library = logging.getLogger(LIBRARY)
-    library.setLevel(logging.WARNING)
-    library.filters = [_one_line]
+    handler.addFilter(_one_line)  # of the handler: a logger's own filters do not see what its children log
+    logging.getLogger(LIBRARY).setLevel(logging.WARNING)
     logging.getLogger("geventwebsocket").setLevel(logging.WARNING)  # its access log; ours has the request's id
 
 
@@ -59,8 +58,11 @@ def _renderers(*, as_json: bool) -> list[Any]:
 
 
 def _one_line(record: logging.LogRecord) -> bool:
-    """What a client sent made the library stumble: that is worth a line, not a traceback for each packet."""
-    if record.exc_info and record.exc_info[1] is not None:
-        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]!r}"[:300], None
+    """What a client sent made the library stumble: that is worth a line, not a traceback for each packet.
+
+    The exception's text stays out of it: a UnicodeDecodeError quotes all that could not be decoded.
+    """
+    if record.name.startswith(f"{LIBRARY}.") and record.exc_info and record.exc_info[0] is not None:
+        record.msg, record.args = f"{record.getMessage()}: {record.exc_info[0].__name__}", None
         record.exc_info = None
     return True

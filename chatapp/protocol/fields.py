@@ -141,6 +141,15 @@ class Members(IdList):
         super().__init__(min_items=1, max_items=MEMBERS_MAX, **kwargs)
 
 
+class Flag(fields.Boolean):
+    """``true`` or ``false``. marshmallow's own takes ``0``, ``"yes"`` and the like too."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
 class Count(fields.Integer):
     """A whole number that is not negative and fits in 63 bits, which every engine can hold.
 

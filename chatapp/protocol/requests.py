@@ -15,6 +15,7 @@ from chatapp.protocol.fields import (
     Content,
     Count,
     Email,
+    Flag,
     Id,
     Members,
     Name,
@@ -81,8 +82,8 @@ class SaveUserSchema(CommandSchema):
     avatar = Text(max_chars=URL_MAX_CHARS, allow_none=True)
     status = fields.String(validate=validate.OneOf(STATUSES), allow_none=True)
     last_seen = Time(allow_none=True)
-    is_active = fields.Boolean(allow_none=True)
-    is_online = fields.Boolean(allow_none=True)
+    is_active = Flag(allow_none=True)
+    is_online = Flag(allow_none=True)
     created_at = Time(allow_none=True)
     updated_at = Time(allow_none=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -80,7 +81,7 @@ def describe(error: ChatError | str, language: str, details: dict[str, Any] | No
     status, (spanish, english) = ERRORS[code]
     wait = None
     if isinstance(error, RateLimited):
-        wait = max(1, round(error.retry_after * 1000))
+        wait = max(1, math.ceil(error.retry_after * 1000))  # a client that comes back then must be let in
         details = {**details, "retryAfterMs": wait}
     return Failure(code, status, english if language == "en" else spanish, details, wait)
 

@@ -24,7 +24,11 @@ class Extension:
         """Where the current request comes from."""
         return client_address(request.environ, self.settings.trusted_proxies)
 
-    def close(self) -> None:
-        """Say goodbye to every socket, finish what was accepted, let go of the engines."""
+    def say_goodbye(self) -> None:
+        """Close every socket; waits for none."""
         self.socketio.server.eio.disconnect()
+
+    def close(self) -> None:
+        """Say goodbye, finish what was accepted, let go of the engines."""
+        self.say_goodbye()
         self.chat.close()

@@ -36,7 +36,10 @@ class RateLimits:
 
     def take(self, limit: str, who: str) -> None:
         """Count one. Raises RateLimited with the time until there is room again."""
-        item, window = self._items.get(limit), self.limiter.limiter
-        if item is not None and not window.hit(item, who, limit):
+        item = self._items.get(limit)
+        if item is None:
+            return
+        window = self.limiter.limiter
+        if not window.hit(item, who, limit):
             reset_at, _ = window.get_window_stats(item, who, limit)
             raise RateLimited(limit=limit, retry_after=max(0.0, reset_at - time.time()))

@@ -10,7 +10,7 @@ from flask_socketio import SocketIO
 
 from chatapp.protocol.wire_json import WireJson
 from chatapp.settings import Settings
-from chatapp.transport.sockets.library import use_own_websocket
+from chatapp.transport.sockets.library import never_wait_for_goodbyes, use_own_websocket
 from chatapp.transport.sockets.packets import ChatPacket
 
 FRAME_MAX_BYTES = 16 * 1024 * 1024
@@ -43,4 +43,5 @@ def create_socketio(app: Flask, settings: Settings) -> SocketIO:
         engineio_logger=logging.getLogger("chatapp.library.engineio"),
     )
     use_own_websocket(socketio.server)
+    never_wait_for_goodbyes(socketio.server)
     return socketio

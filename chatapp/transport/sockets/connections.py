@@ -13,4 +13,3 @@ class Connection:
     address: str
     language: str
     user_id: str | None = None
-    is_closed: bool = False

@@ -16,12 +16,8 @@ Handler = Callable[[Chat, Connection, Any, Actor], Any]
 
 
 def _join_chat(chat: Chat, connection: Connection, command: commands.JoinChat, actor: Actor) -> Any:
-    if connection.user_id not in (None, actor.user_id):
-        chat.presence.leave(commands.LeaveChat(), actor=Actor(connection.user_id), socket_id=connection.socket_id)
-    connection.user_id = actor.user_id
     user = chat.presence.join(command, actor=actor, socket_id=connection.socket_id)
-    if connection.is_closed:  # while we were storing: nobody else will take it back
-        chat.presence.disconnect(user.id, connection.socket_id)
+    connection.user_id = user.id
     return user
 
 

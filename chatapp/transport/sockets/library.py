@@ -5,6 +5,7 @@ All of it stands here, and ``tests/transport/sockets/test_library.py`` fails whe
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,6 +21,19 @@ FIRST_CHARACTERS = frozenset("0123456b")
 def use_own_websocket(server: socketio.Server) -> None:
     """WebSockets of ours instead of gevent-websocket's, which still answers the handshake."""
     server.eio._async = {**server.eio._async, "websocket": WebSocketTransport}
+
+
+def never_wait_for_goodbyes(server: socketio.Server) -> None:
+    """The library's ``disconnect`` waits, for ever, until a polling client has asked once more: one that sent too much
+    and left would hold its request, and the server's stop, with it."""
+
+    def disconnect(sid: str | None = None) -> None:
+        for key in [sid] if sid is not None else list(server.eio.sockets):
+            socket = server.eio.sockets.pop(key, None)
+            if socket is not None:
+                socket.close(wait=False, reason=server.eio.reason.SERVER_DISCONNECT)
+
+    server.eio.disconnect = disconnect
 
 
 class WebSocketTransport:
@@ -46,10 +60,15 @@ class WebSocketTransport:
     def wait(self) -> str | bytes | None:
         """The next packet, or None at the end."""
         packet = self._websocket.receive()
-        if isinstance(packet, str) and packet[:1] not in FIRST_CHARACTERS:
+        if not isinstance(packet, str):
+            return packet
+        try:
+            if packet[:1] not in FIRST_CHARACTERS:
+                raise ValueError
+            return base64.b64decode(packet[1:]) if packet.startswith("b") else packet
+        except ValueError:  # binascii's Error is one
             self._websocket.close()
             return None
-        return packet
 
     def send(self, packet: str | bytes) -> None:
         self._websocket.send(packet)

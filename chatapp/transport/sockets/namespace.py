@@ -54,6 +54,10 @@ class ChatNamespace(Namespace):
             log.info("connection refused", connection_id=socket_id, address=address, code=error.code)
             failure = describe(error, language)
             raise ConnectionRefusedError(failure.message, _told(failure)) from error
+        except Exception as error:  # else the client would wait for an answer for ever
+            log.exception("connecting failed", connection_id=socket_id)
+            failure = describe("internal_error", language)
+            raise ConnectionRefusedError(failure.message, _told(failure)) from error
         self._connections[socket_id] = Connection(socket_id, address, language, user_id)
         log.info("connected", connection_id=socket_id, address=address)
 
@@ -61,9 +65,8 @@ class ChatNamespace(Namespace):
         connection = self._connections.pop(socket_id, None)
         if connection is None:
             return
-        connection.is_closed = True
-        if connection.user_id is not None:
-            self._chat.presence.disconnect(connection.user_id, socket_id)
+        # Nobody's too: it may be on its way in just now.
+        self._chat.presence.disconnect(connection.user_id or "", socket_id)
         log.info("disconnected", connection_id=socket_id, reason=reason)
 
     # ------------------------------------------------------------ events

@@ -18,7 +18,7 @@ from chatapp.domain.errors import BinaryNotSupported, ChatError, MalformedPayloa
 EVENT_MAX_BYTES = 64 * 1024
 """An event, its name and its acknowledgement number included, counted in UTF-8."""
 
-KNOWN_TYPES = (CONNECT, DISCONNECT, EVENT, ACK, BINARY_EVENT, BINARY_ACK)
+KNOWN_TYPES = (CONNECT, DISCONNECT, ACK)
 NAME = re.compile(r'\["((?:[^"\\]){1,100})"')
 HEADER_MAX_CHARS = 300
 """More than a packet's type, namespace, number and event name ever take here."""
@@ -52,6 +52,8 @@ class ChatPacket(Packet):
             return 0
         if self.packet_type in (EVENT, BINARY_EVENT):
             self._read_event()
+        elif self.packet_type == BINARY_ACK:
+            self.packet_type = ACK  # unasked; as it is, the library would take all that follows for its attachments
         elif self.packet_type not in KNOWN_TYPES:
             self._refuse(MalformedPayload())
         return 0

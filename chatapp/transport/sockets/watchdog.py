@@ -30,7 +30,7 @@ class Watchdog:
         self._strangers = {sid: self._strangers.get(sid, now) for sid in strangers}
         for sid, since in self._strangers.items():
             if now - since >= CONNECT_TIMEOUT_SECONDS:
-                gevent.spawn(self._server.eio.disconnect, sid)  # waits until the client has read its close
+                self._server.eio.disconnect(sid)
 
     def _watch(self) -> None:
         while True:

@@ -25,7 +25,7 @@ NORMAL, PROTOCOL_ERROR, INVALID_TEXT, TOO_BIG, TOO_SLOW = 1000, 1002, 1007, 1009
 BACKLOG_MAX_BYTES = 4 * 1024 * 1024
 """What may wait for one client. A broadcast's bytes are shared by all that wait for it."""
 
-GOODBYE_SECONDS = 5.0
+GOODBYE_SECONDS = 3.0
 """How long a client may take to answer a close before its connection is cut."""
 
 READ_BYTES = 65536

@@ -1,0 +1,157 @@
+"""The worker's HTTP server: it waits for clients, but not for ever, and stops without waiting for idle ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import gevent
+import pytest
+from gevent import socket
+from gevent.event import Event
+from gevent.pool import Pool
+
+from chatapp.transport.worker import ChatHandler, ChatServer
+
+PATIENCE = 10.0
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class World:
+    def __init__(self) -> None:
+        self.asked, self.go_on = Event(), Event()
+        self.go_on.set()
+        self.environ: dict[str, Any] = {}
+        self.server = ChatServer(
+            ("127.0.0.1", 0), application=self._answer, spawn=Pool(100), log=None, handler_class=ChatHandler
+        )
+        self.server.keepalive_seconds = PATIENCE
+        self.server.start()
+        self.connections: list[Any] = []
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        self.environ = environ
+        self.asked.set()
+        assert self.go_on.wait(PATIENCE)
+        if environ["PATH_INFO"] == "/fails":
+            raise RuntimeError("secret")
+        start_response("200 OK", [("Content-Length", "4")])
+        return [b"hola"]
+
+    def connect(self) -> Any:
+        connection = socket.create_connection(("127.0.0.1", self.server.server_port), timeout=PATIENCE)
+        self.connections.append(connection)
+        return connection
+
+    def close(self) -> None:
+        for connection in self.connections:
+            connection.close()
+        self.server.stop(timeout=1)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.close()
+
+
+def read_answer(connection: Any) -> bytes:
+    data = b""
+    while not data.endswith(b"hola"):
+        more = connection.recv(4096)
+        assert more, data
+        data += more
+    return data
+
+
+def read_to_end(connection: Any) -> bytes:
+    data = b""
+    while more := connection.recv(4096):
+        data += more
+    return data
+
+
+def test_a_connection_is_kept_for_the_next_request(world: World) -> None:
+    connection = world.connect()
+    for _ in range(3):
+        connection.sendall(REQUEST)
+        assert read_answer(connection).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"), [(b"", b""), (b"GET", b""), (b"GET / HTTP/1.1\r\nHost: x\r\n", b"HTTP/1.1 400 ")]
+)
+def test_who_does_not_finish_a_request_is_not_waited_for(world: World, sent: bytes, answer: bytes) -> None:
+    world.server.keepalive_seconds = 0.05
+    connection = world.connect()
+    connection.sendall(sent)
+    assert read_to_end(connection)[: len(answer) or None] == answer
+
+
+def test_a_stop_ends_idle_connections_and_finishes_what_was_begun(world: World) -> None:
+    idle, busy = world.connect(), world.connect()
+    idle.sendall(REQUEST)
+    read_answer(idle)
+    world.asked.clear()
+    world.go_on.clear()
+    busy.sendall(REQUEST)
+    assert world.asked.wait(PATIENCE)
+    world.server.stop_listening()
+    assert read_to_end(idle) == b""
+    world.go_on.set()
+    assert read_to_end(busy).endswith(b"hola")  # and the connection is not kept
+    with pytest.raises(OSError, match="refused"):
+        world.connect()
+    assert world.server.pool.join(PATIENCE)
+
+
+def test_upgrade_counts_only_when_connection_says_so(world: World) -> None:
+    for header, kept in ((b"close", False), (b"keep-alive", False), (b"keep-alive, Upgrade", True)):
+        connection = world.connect()
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: other\r\nConnection: " + header + b"\r\n\r\n")
+        read_answer(connection)
+        assert ("HTTP_UPGRADE" in world.environ) is kept, header
+
+
+@pytest.mark.parametrize("key", [b"x", b"", "ñ".encode()])
+def test_a_websocket_key_that_is_none_is_a_bad_request(world: World, key: bytes) -> None:
+    connection = world.connect()
+    connection.sendall(
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: close, Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + b"\r\n\r\n"
+    )
+    assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("rubbish", [b"\x16\x03\x01\r\n\r\n", b"SECRET\r\n\r\n", b"GET / HTTP/7\r\n\r\n"])
+def test_what_is_no_http_gets_a_400_and_is_not_quoted(
+    world: World, rubbish: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    connection = world.connect()
+    connection.sendall(rubbish)
+    assert read_to_end(connection).startswith(b"HTTP/1.1 400 ")
+    said = "".join(capfd.readouterr())
+    assert "Traceback" not in said
+    assert "SECRET" not in said
+
+
+def test_who_hangs_up_before_the_answer_harms_nobody(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(5):
+        connection = world.connect()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # close is a reset
+        connection.sendall(b"rubbish\r\n\r\n")
+        connection.close()
+    gevent.sleep(0)
+    survivor = world.connect()
+    survivor.sendall(REQUEST)
+    read_answer(survivor)
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_failure_below_the_application_is_logged_and_a_500_without_text(world: World) -> None:
+    connection = world.connect()
+    connection.sendall(b"GET /fails HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    answer = read_to_end(connection)
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"secret" not in answer
