@@ -212,6 +212,9 @@ def test_a_full_disk_refuses_messages_and_loses_none(tmp_path: Path) -> None:
         assert "Traceback" not in server.log()
         failed = [line for line in log_lines(server.log()) if line.get("code") == "store_unavailable"]
         assert {line["event"] for line in failed} == {"event refused", "request"}
+    (refusal,) = [line for line in failed if line["event"] == "event refused"]
+    assert refusal["level"] == "error"
+    assert refusal["cause"].startswith("OperationalError")
 
 
 def fill(client: Client, conversation: str, stored: list[dict[str, Any]]) -> dict[str, Any]:
