@@ -20,7 +20,7 @@ from chatapp.transport.sockets.publisher import SocketPublisher
 from chatapp.transport.sockets.rooms import SocketRooms
 from chatapp.transport.sockets.watchdog import Watchdog
 from chatapp.version import VERSION
-from chatapp.wiring import build_chat
+from chatapp.wiring import build_bus, build_chat
 
 
 def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
@@ -39,7 +39,8 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     socketio = create_socketio(app, settings)
     rooms = SocketRooms(socketio.server)
     limits = RateLimits(app, settings)
-    chat = build_chat(settings, SocketPublisher(socketio.server, rooms), rooms)
+    bus = build_bus(settings)
+    chat = build_chat(settings, SocketPublisher(socketio.server, rooms, bus), rooms, bus)
     socketio.on_namespace(ChatNamespace(chat, settings, limits))
     Watchdog(socketio.server).start()
 

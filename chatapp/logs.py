@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.processors import CallsiteParameter
 
 from chatapp.settings import Settings
 
@@ -21,6 +22,8 @@ def configure_logs(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
+    if settings.web_concurrency > 1:
+        shared.append(structlog.processors.CallsiteParameterAdder([CallsiteParameter.PROCESS]))  # which worker it was
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -302,8 +302,44 @@ class FileStore(Protocol):
 
 # ---------------------------------------------------------------- the rest
 class EventPublisher(Protocol):
+    """None of these waits, none raises; events are told in the order given."""
+
     def publish(self, *events: Event) -> None:
-        """Put each event in front of everyone it is for, in this order. Never blocks, never raises."""
+        """Put each event in front of everyone it is for, on whichever worker they are: deliver and relay."""
+
+    def deliver(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
+        """To the sockets of this worker alone; only in these rooms when they are given."""
+
+    def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
+        """To the other workers alone: those that listen to these rooms, or else to the event's own."""
+
+
+class Bus(Protocol):
+    """Carries events from each worker to those others that listen to their rooms. It may lose what was on its way
+    when its engine fails; then it says so, and the store knows."""
+
+    worker_id: str
+
+    def start(self, receive: Callable[[str, str, Event], None], *, recovered: Callable[[], None]) -> None:
+        """``receive(room, origin, event)`` gets what others publish; ``recovered()`` is called whenever anything may
+        have been missed and from now on is not. Neither may wait."""
+
+    def subscribe(self, rooms: Collection[str]) -> None:
+        """Returns when all that is published from now on will be heard; while the engine is away, at once."""
+
+    def unsubscribe(self, rooms: Collection[str]) -> None: ...
+
+    def publish(self, rooms: Collection[str], event: Event) -> None:
+        """Never waits, never raises."""
+
+    @property
+    def hears(self) -> bool:
+        """Whether this worker has lately heard itself over the bus."""
+
+    def check(self) -> None:
+        """Raises BusUnavailable when it does not."""
+
+    def close(self) -> None: ...
 
 
 class Rooms(Protocol):

@@ -90,7 +90,7 @@ def _origins(value: str) -> str | tuple[str, ...]:
 
 def _url(*schemes: str) -> Callable[[str], str]:
     def read(value: str) -> str:
-        if not re.fullmatch(rf"({'|'.join(schemes)})://\S+", value):
+        if not re.fullmatch(rf"({'|'.join(map(re.escape, schemes))})://\S+", value):
             raise ValueError(f"a URL beginning with {' or '.join(scheme + '://' for scheme in schemes)}")
         return value
 
@@ -192,7 +192,9 @@ class Settings:
     aws_region: str = _setting("AWS_REGION", _text, "us-east-1", "For DynamoDB and S3")
 
     # Redis
-    redis_url: str | None = _setting("REDIS_URL", _url("redis", "rediss"), None, "Redis for several workers", shown="")
+    redis_url: str | None = _setting(
+        "REDIS_URL", _url("redis", "rediss", "redis+sentinel"), None, "Redis for several workers", shown=""
+    )
     redis_host: str | None = _setting("REDIS_HOST", _text, None, "Redis by its parts, without REDIS_URL", shown="")
     redis_port: int = _setting("REDIS_PORT", _whole(1, 65535, "a port"), 6379, "Beside REDIS_HOST")
     redis_password: str | None = _setting("REDIS_PASSWORD", _text, None, "Beside REDIS_HOST", shown="")
@@ -252,7 +254,6 @@ class Settings:
             ("AUTH_MODE", self.auth_mode, self.auth_mode == "jwt"),
             ("STORAGE_BACKEND", "dynamodb", self.store_engine == "dynamodb"),
             ("FILE_STORAGE_TYPE", self.file_storage, self.file_engine == "s3"),
-            ("REDIS_URL", "", self.redis is not None),
         ):
             if missing:
                 chosen = f"{name}={value}" if value else name

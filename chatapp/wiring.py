@@ -2,39 +2,116 @@
 
 from __future__ import annotations
 
+import time
+import uuid
+
 from chatapp.adapters.file_inspector import ContentInspector
+from chatapp.adapters.local_bus import LocalBus
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
+from chatapp.adapters.redis_bus import RedisBus
+from chatapp.adapters.shared_presence import SharedPresence
 from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.adapters.system import GeventScheduler, RandomIds, SystemClock
-from chatapp.ports import EventPublisher, Rooms
+from chatapp.domain.events import ProfileChanged
+from chatapp.domain.rooms import EVERYONE
+from chatapp.ports import Bus, EventPublisher, FileStore, Rooms, Store
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
 from chatapp.services.files import FileService
+from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
+from chatapp.services.replica import Replica
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
 from chatapp.settings import Settings
 
 
-def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms) -> Chat:
+def build_store(settings: Settings) -> Store:
+    return SqliteStore(settings.sqlite_path)
+
+
+def build_files(settings: Settings) -> FileStore:
+    return LocalFiles(settings.upload_path)
+
+
+def build_bus(settings: Settings) -> Bus:
+    return RedisBus(settings.redis, worker_id=uuid.uuid4().hex) if settings.redis else LocalBus()
+
+
+def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus) -> Chat:
     """Opens the engines. Raises StoreUnavailable, FilesUnavailable."""
     clock, ids, scheduler = SystemClock(), RandomIds(), GeventScheduler()
-    store = SqliteStore(settings.sqlite_path)
-    files = LocalFiles(settings.upload_path)
-    presence, audience = MemoryPresence(), Audience()
-    profiles, sweeper = Profiles(store.users), AttachmentSweeper(files)
-
-    conversations = ConversationService(
-        store, presence, audience, profiles, rooms, sweeper, publisher, clock=clock, ids=ids
+    store, files = build_store(settings), build_files(settings)
+    shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
+    presence = shared or MemoryPresence()
+    audience, sweeper = Audience(), AttachmentSweeper(files)
+    profiles = Profiles(
+        store.users, changed=lambda user_id: publisher.relay(ProfileChanged(user_id), rooms=(EVERYONE,))
     )
-    messages = MessageService(store, files, presence, audience, profiles, sweeper, publisher, clock=clock, ids=ids)
-    users = UserService(store, presence, conversations, profiles, rooms, clock=clock, ids=ids)
+
+    messages = MessageService(
+        store,
+        files,
+        presence,
+        audience,
+        profiles,
+        sweeper,
+        publisher,
+        clock=clock,
+        ids=ids,
+        scheduler=scheduler,
+    )
+    following = (
+        Following(bus, audience, shared, messages.deliveries, clock=clock, scheduler=scheduler) if shared else None
+    )
+    conversations = ConversationService(
+        store,
+        presence,
+        audience,
+        profiles,
+        rooms,
+        sweeper,
+        publisher,
+        clock=clock,
+        ids=ids,
+        following=following,
+    )
+    users = UserService(store, presence, conversations, profiles, rooms, publisher, clock=clock, ids=ids)
     typing = TypingService(store, presence, profiles, publisher, scheduler=scheduler)
+    presences = PresenceService(
+        store,
+        presence,
+        audience,
+        profiles,
+        typing,
+        rooms,
+        publisher,
+        clock=clock,
+        scheduler=scheduler,
+        grace_seconds=settings.presence_grace_seconds,
+        following=following,
+    )
+    if shared and following:
+        replica = Replica(
+            bus,
+            shared,
+            audience,
+            profiles,
+            messages.deliveries,
+            rooms,
+            publisher,
+            conversations,
+            messages,
+            presences,
+            scheduler=scheduler,
+        )
+        replica.start()
+        following.start()
     return Chat(
         users=users,
         conversations=conversations,
@@ -51,19 +128,9 @@ def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms) -> C
             allowed_types=settings.allowed_types,
             max_bytes=settings.upload_max_bytes,
         ),
-        presence=PresenceService(
-            store,
-            presence,
-            audience,
-            profiles,
-            typing,
-            rooms,
-            publisher,
-            clock=clock,
-            scheduler=scheduler,
-            grace_seconds=settings.presence_grace_seconds,
-        ),
+        presence=presences,
         typing=typing,
         store=store,
         file_store=files,
+        bus=bus,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -93,13 +93,22 @@ class ManualScheduler:
 
 
 class RecordingPublisher:
-    """``events`` holds everything published, in order."""
+    """``events`` holds everything told here, in order, and ``relayed`` what went to other workers, with its rooms."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.relayed: list[tuple[Event, Collection[str] | None]] = []
 
     def publish(self, *events: Event) -> None:
-        self.events.extend(events)
+        for event in events:
+            self.deliver(event)
+            self.relay(event)
+
+    def deliver(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
+        self.events.append(event)
+
+    def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
+        self.relayed.append((event, rooms))
 
     def of(self, kind: type[EventType]) -> list[EventType]:
         """The events of this class, in order."""

@@ -222,8 +222,6 @@ def test_aws_is_the_older_word_for_s3() -> None:
         {"DYNAMODB_ENDPOINT": "http://localhost:8000"},
         {"FILE_STORAGE_TYPE": "s3"},
         {"FILE_STORAGE_TYPE": "aws"},
-        {"REDIS_URL": "redis://localhost:6379"},
-        {"REDIS_HOST": "localhost"},
     ],
     ids=str,
 )

@@ -25,7 +25,7 @@ class MemoryPresence:
         return first
 
     def remove(self, user_id: str, socket_id: str) -> bool:
-        for conversation_id, viewer_id in tuple(self._entered.get(socket_id, ())):
+        for conversation_id, viewer_id in self.entered(socket_id):
             self.leave(conversation_id, viewer_id, socket_id)
         sockets = self._sockets.get(user_id)
         if not sockets or socket_id not in sockets:
@@ -78,6 +78,18 @@ class MemoryPresence:
         viewers = self._rooms.get(conversation_id, {})
         for socket_id in tuple(viewers.get(user_id, ())):
             self.leave(conversation_id, user_id, socket_id)
+
+    def entered(self, socket_id: str) -> tuple[tuple[str, str], ...]:
+        """The conversations the socket is in, and for whom."""
+        return tuple(self._entered.get(socket_id, ()))
+
+    def viewing(self, user_id: str) -> list[str]:
+        """The conversations that a user's sockets are in."""
+        return [conversation_id for conversation_id, viewers in self._rooms.items() if user_id in viewers]
+
+    def users(self) -> Collection[str]:
+        """Ids of all users with sockets."""
+        return self._sockets.keys()
 
     def _forget_entry(self, conversation_id: str, user_id: str, socket_id: str) -> None:
         entered = self._entered[socket_id]

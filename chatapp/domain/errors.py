@@ -161,5 +161,9 @@ class StoreUnavailable(Unavailable):
     code = "store_unavailable"
 
 
+class BusUnavailable(Unavailable):
+    code = "bus_unavailable"
+
+
 class FilesUnavailable(Unavailable):
     code = "files_unavailable"

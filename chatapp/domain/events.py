@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -57,7 +57,10 @@ class TypingChanged(Event):
 # Messages
 @dataclass(frozen=True, slots=True)
 class MessageSent(Event):
+    """``conversation`` is the head after it, from which those outside the room are told."""
+
     message: Message
+    conversation: Conversation | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +146,92 @@ class UserLeftGroup(Event):
     new_owner: Sender | None
     group_deleted: bool
     deleted_messages_count: int
+
+
+# ---------------------------------------------------------------- between workers, never told to clients
+@dataclass(frozen=True, slots=True)
+class WorkerEvent(Event):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class UserArrived(WorkerEvent):
+    """The user has a socket on this worker."""
+
+    user_id: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class UserDeparted(WorkerEvent):
+    """The user has no socket on this worker any more."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusShown(WorkerEvent):
+    user_id: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerEntered(WorkerEvent):
+    """The user has a socket in the room on this worker."""
+
+    conversation_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerLeft(WorkerEvent):
+    conversation_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerBeat(WorkerEvent):
+    """This worker lives; told every second."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReported(WorkerEvent):
+    """Everybody who has a socket on this worker, in place of all that was said of it before.
+
+    ``asks`` is True when the others shall report too.
+    """
+
+    statuses: dict[str, Status]
+    asks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateOpened(WorkerEvent):
+    conversation: Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationClosed(WorkerEvent):
+    """The conversation is gone; nobody hears it any more."""
+
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChanged(WorkerEvent):
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserDeleted(WorkerEvent):
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesPurged(WorkerEvent):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncNeeded(WorkerEvent):
+    """More was lost than the bus could hold: everybody asks the store."""

@@ -12,21 +12,11 @@ from typing import Any, Generic, TypeVar
 
 from chatapp.domain import events
 from chatapp.domain.models import Conversation, Message
+from chatapp.domain.rooms import EVERYONE, conversation_room, user_room
 from chatapp.protocol import schemas
 from chatapp.protocol.fields import WireSchema
 
 E = TypeVar("E", bound=events.Event)
-
-EVERYONE = "everyone"
-"""The room of every socket that has joined the chat."""
-
-
-def user_room(user_id: str) -> str:
-    return f"user:{user_id}"
-
-
-def conversation_room(conversation_id: str) -> str:
-    return f"conversation:{conversation_id}"
 
 
 @dataclass(frozen=True, slots=True)

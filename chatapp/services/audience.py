@@ -50,6 +50,8 @@ class Audience:
         self._conversations: defaultdict[str, set[str]] = defaultdict(set)  # user → conversations
         self._present: set[str] = set()
         self._arrivals: set[Arrival] = set()
+        self.on_new_conversation: Callable[[str, int], object] | None = None
+        """Called with a conversation that has its first member here, and the ``seq`` up to which they know it."""
 
     @contextmanager
     def arrival(
@@ -89,6 +91,8 @@ class Audience:
         if user_id not in self._present:
             self._outdate(conversation_id, user_id)
             return
+        if conversation_id not in self._marks and self.on_new_conversation:
+            self.on_new_conversation(conversation_id, last_read_seq)
         marks = self._marks[conversation_id]
         marks[user_id] = max(last_read_seq, marks.get(user_id, 0))
         self._conversations[user_id].add(conversation_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chatapp.domain.errors import Unavailable
-from chatapp.ports import FileStore, Store
+from chatapp.ports import Bus, FileStore, Store
 from chatapp.services.conversations import ConversationService
 from chatapp.services.files import FileService
 from chatapp.services.messages import MessageService
@@ -24,21 +24,21 @@ class Chat:
     typing: TypingService
     store: Store
     file_store: FileStore
+    bus: Bus
 
     def check(self) -> dict[str, str]:
-        """What each engine says of itself: ``ok``, or a sentence. Raises nothing.
-
-        One process alone needs no bus: what it publishes it delivers itself.
-        """
-        return {"store": _ask(self.store), "files": _ask(self.file_store), "bus": "ok"}
+        """What each engine says of itself: ``ok``, or a sentence. Raises nothing."""
+        return {"store": _ask(self.store), "files": _ask(self.file_store), "bus": _ask(self.bus)}
 
     def close(self) -> None:
         """Finish what was accepted and let go of the engines."""
+        self.presence.close()
+        self.bus.close()
         self.store.close()
         self.file_store.close()
 
 
-def _ask(engine: Store | FileStore) -> str:
+def _ask(engine: Store | FileStore | Bus) -> str:
     try:
         engine.check()
     except Unavailable as exc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from chatapp.domain.commands import (
     AddParticipants,
@@ -24,10 +25,12 @@ from chatapp.domain.errors import (
     UserNotFound,
 )
 from chatapp.domain.events import (
+    ConversationClosed,
     GroupCreated,
     GroupDeleted,
     MessagesRead,
     ParticipantsChanged,
+    PrivateOpened,
     RoomJoined,
     RoomLeft,
     UserLeftGroup,
@@ -35,9 +38,11 @@ from chatapp.domain.events import (
     UsersAddedToGroup,
 )
 from chatapp.domain.models import Actor, Conversation, ConversationType, InboxEntry, Page
+from chatapp.domain.rooms import conversation_room, user_room
 from chatapp.ports import Clock, Deleted, EventPublisher, Ids, Presence, ReadMark, Rooms, Store
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
+from chatapp.services.following import Follows, NotFollowing
 from chatapp.services.profiles import Profiles
 
 NEXT_OWNERS = 20
@@ -57,6 +62,7 @@ class ConversationService:
         *,
         clock: Clock,
         ids: Ids,
+        following: Follows | None = None,
     ) -> None:
         self._store = store.conversations
         self._users = store.users
@@ -68,6 +74,7 @@ class ConversationService:
         self._publisher = publisher
         self._clock = clock
         self._ids = ids
+        self._following = following or NotFollowing()
 
     # ------------------------------------------------------------ making
     def create(self, command: CreateConversation, *, actor: Actor) -> tuple[Conversation, bool]:
@@ -100,6 +107,7 @@ class ConversationService:
         if created:
             for user_id in conversation.participants:
                 self._audience.add(conversation.id, user_id, conversation.last_seq)
+            self._publisher.relay(PrivateOpened(conversation), rooms=tuple(map(user_room, conversation.participants)))
         return conversation, created
 
     def _draft(
@@ -144,12 +152,24 @@ class ConversationService:
         """
         user_id = _require_name(actor)
         with self._audience.arrival(user_id, conversation_id=command.conversation_id, socket_id=socket_id) as arrival:
-            entry = arrival.ask(lambda: self.require_participant(command.conversation_id, user_id))
+            entry = arrival.ask(lambda: self._follow(command.conversation_id, user_id))
         self._rooms.admit(socket_id, user_id)  # known by the handshake alone, it must be found when they are taken out
         self._rooms.enter(socket_id, command.conversation_id)
         if self._presence.enter(command.conversation_id, user_id, socket_id):
             self._publisher.publish(RoomJoined(command.conversation_id, user_id))
         return entry
+
+    def _follow(self, conversation_id: str, user_id: str) -> InboxEntry:
+        """The store's answer, read when this worker hears the conversation."""
+        self._following.user(user_id)
+        entries: list[InboxEntry] = []
+
+        def head() -> tuple[Conversation]:
+            entries.append(self.require_participant(conversation_id, user_id))
+            return (entries[-1].conversation,)
+
+        self._following.conversations(head)
+        return entries[-1] if entries else self.require_participant(conversation_id, user_id)
 
     def leave_room(self, command: LeaveRoom, *, actor: Actor, socket_id: str) -> None:
         """The socket hears the conversation no more; membership stays."""
@@ -165,7 +185,11 @@ class ConversationService:
         if mark.moved:
             self._audience.read(command.conversation_id, user_id, mark.seq)
             others = tuple(m for m in self._audience.members(command.conversation_id) if m != user_id)
-            self._publisher.publish(MessagesRead(command.conversation_id, user_id, mark.at, mark.seq, others))
+            event = MessagesRead(command.conversation_id, user_id, mark.at, mark.seq, others)
+            self._publisher.deliver(event)
+            # Who else is online elsewhere, the other workers know.
+            rooms = (user_room(user_id), conversation_room(command.conversation_id))
+            self._publisher.relay(replace(event, others=()), rooms=rooms)
         return mark
 
     # ------------------------------------------------------------ members
@@ -204,7 +228,7 @@ class ConversationService:
         user, remover = self._profiles.find(command.user_id), self._profiles.find(by)
         departure = self._store.remove_participant(before.id, command.user_id, now=now)
         group = departure.conversation
-        self._let_go(group.id, command.user_id)
+        self.let_go(group.id, command.user_id)
         self._publisher.publish(
             UserRemovedFromGroup(group, user, by, remover.name, now),
             ParticipantsChanged(group, "remove", (command.user_id,), by, now),
@@ -220,7 +244,7 @@ class ConversationService:
         self._profiles.prepare((user_id, *self.get(command.conversation_id).participants[:NEXT_OWNERS]))
         user, now = self._profiles.find(user_id), self._clock.now()
         departure = self._store.remove_participant(command.conversation_id, user_id, now=now)
-        self._let_go(command.conversation_id, user_id)
+        self.let_go(command.conversation_id, user_id)
         owner = self._profiles.find(departure.new_owner_id) if departure.new_owner_id else None
         left = UserLeftGroup(
             conversation=departure.conversation,
@@ -244,7 +268,7 @@ class ConversationService:
         self._close(gone)
         return gone
 
-    def _let_go(self, conversation_id: str, user_id: str) -> None:
+    def let_go(self, conversation_id: str, user_id: str) -> None:
         """Call it right after the write: whatever waits in between lets them hear what is said without them."""
         self._rooms.evict(user_id, conversation_id)
         self._presence.evict(conversation_id, user_id)
@@ -254,11 +278,18 @@ class ConversationService:
         if gone.conversation is not None:
             if gone.conversation.is_group:
                 self._publisher.publish(GroupDeleted(gone.conversation, gone.messages, self._clock.now()))
-            self._audience.close(gone.conversation.id)
-            self._rooms.close(gone.conversation.id)
-            for user_id in tuple(self._presence.viewers(gone.conversation.id)):
-                self._presence.evict(gone.conversation.id, user_id)
+            self.close(gone.conversation.id)
+            self._publisher.relay(
+                ConversationClosed(gone.conversation.id), rooms=(conversation_room(gone.conversation.id),)
+            )
         self._sweeper.sweep(gone.attachments)  # last: it waits, and may fail
+
+    def close(self, conversation_id: str) -> None:
+        """The conversation is gone: nobody here hears it any more."""
+        self._audience.close(conversation_id)
+        self._rooms.close(conversation_id)
+        for user_id in tuple(self._presence.viewers(conversation_id)):
+            self._presence.evict(conversation_id, user_id)
 
 
 def _require_name(actor: Actor) -> str:

@@ -22,12 +22,14 @@ from chatapp.domain.errors import (
     ReplyToOtherConversation,
     UnknownFile,
 )
-from chatapp.domain.events import MessageDeleted, MessageEdited, MessageSent, MessageUnread
+from chatapp.domain.events import MessageDeleted, MessageEdited, MessageSent, MessagesPurged, MessageUnread
 from chatapp.domain.models import Actor, Attachment, LastMessage, Message, MessageType, Page
+from chatapp.domain.rooms import EVERYONE
 from chatapp.domain.text import preview
-from chatapp.ports import Appended, Clock, EventPublisher, FileStore, Ids, Presence, Store
+from chatapp.ports import Appended, Clock, EventPublisher, FileStore, Ids, Presence, Scheduler, Store
 from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.audience import Audience
+from chatapp.services.deliveries import Deliveries
 from chatapp.services.profiles import Profiles
 
 EDIT_WINDOW = timedelta(minutes=15)
@@ -56,6 +58,7 @@ class MessageService:
         *,
         clock: Clock,
         ids: Ids,
+        scheduler: Scheduler,
     ) -> None:
         self._store = store.messages
         self._conversations = store.conversations
@@ -67,6 +70,7 @@ class MessageService:
         self._publisher = publisher
         self._clock = clock
         self._ids = ids
+        self.deliveries = Deliveries(store, self.tell, scheduler=scheduler)
 
     # ------------------------------------------------------------ sending
     def send(self, command: SendMessage, *, actor: Actor, fingerprint: str | None = None) -> Message:
@@ -133,9 +137,17 @@ class MessageService:
         return preview(original.message_type, original.content, original.attachment)
 
     def _announce(self, sent: Appended) -> None:
-        message, conversation = sent.message, sent.conversation
-        self._audience.read(conversation.id, message.sender_id, message.seq)
-        self._publisher.publish(MessageSent(message))
+        event = MessageSent(sent.message, sent.conversation)
+        self._publisher.relay(event)
+        self.deliveries.offer(event)
+
+    def tell(self, event: MessageSent) -> None:
+        """To this worker's sockets, wherever the message came from: the room, and the members outside it."""
+        message, conversation = event.message, event.conversation
+        self._audience.read(message.conversation_id, message.sender_id, message.seq)
+        self._publisher.deliver(event)
+        if conversation is None:  # it is gone meanwhile
+            return
         last = LastMessage(
             message.id,
             message.sender_id,
@@ -144,7 +156,7 @@ class MessageService:
         )
         viewers = self._presence.viewers(conversation.id)
         for user_id, count in self._audience.unread(conversation.id, message.seq, viewers=viewers):
-            self._publisher.publish(MessageUnread(user_id, conversation, last, message.sender, count))
+            self._publisher.deliver(MessageUnread(user_id, conversation, last, message.sender, count))
 
     # ------------------------------------------------------------ changing
     def edit(self, command: EditMessage, *, actor: Actor) -> Message:
@@ -190,10 +202,11 @@ class MessageService:
                 if gone.messages < batch_size:
                     return count
         finally:
-            self._refresh_audience()
+            self.refresh_audience()
+            self._publisher.relay(MessagesPurged(), rooms=(EVERYONE,))
 
-    def _refresh_audience(self) -> None:
-        """Nothing purged counts as unread; those online are counted from memory."""
+    def refresh_audience(self) -> None:
+        """Nothing purged counts as unread; those online are counted from memory. Waits."""
         for user_id in self._audience.present():
             with self._audience.arrival(user_id) as arrival:
                 entries = arrival.ask(partial(self._conversations.marks, user_id))

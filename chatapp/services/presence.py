@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chatapp.domain.commands import JoinChat, LeaveChat, SaveUser, SetStatus
 from chatapp.domain.errors import NotIdentified, Unavailable
 from chatapp.domain.events import MessageUnread, UserConnected, UserDisconnected, UserStatusChanged
-from chatapp.domain.models import Actor, InboxEntry, Status, User
+from chatapp.domain.models import Actor, Conversation, InboxEntry, Status, User
 from chatapp.ports import Clock, EventPublisher, Presence, Rooms, Scheduler, Store, Timer
 from chatapp.services.audience import Audience
+from chatapp.services.following import Follows, NotFollowing
 from chatapp.services.profiles import Profiles
 from chatapp.services.typing import TypingService
 
 log = logging.getLogger(__name__)
+
+BACKUP_SECONDS = 5.0
+"""How much longer than the grace the other workers wait for the one whose last socket it was."""
 
 
 @dataclass(eq=False, slots=True)
@@ -24,6 +28,8 @@ class _Departing:
     """A user without sockets, and the end of their grace."""
 
     left_at: datetime
+    is_ours: bool
+    """False when it was another worker's last socket, which tells of it unless it has died."""
     timer: Timer | None = None
 
     def cancel(self) -> None:
@@ -45,6 +51,7 @@ class PresenceService:
         clock: Clock,
         scheduler: Scheduler,
         grace_seconds: float,
+        following: Follows | None = None,
     ) -> None:
         self._users = store.users
         self._conversations = store.conversations
@@ -57,6 +64,7 @@ class PresenceService:
         self._clock = clock
         self._scheduler = scheduler
         self._grace_seconds = grace_seconds
+        self._following = following or NotFollowing()
         self._speaks_for: dict[str, str] = {}  # socket → user
         self._departing: dict[str, _Departing] = {}
 
@@ -72,11 +80,23 @@ class PresenceService:
         with self._audience.arrival(user_id, socket_id=socket_id) as arrival:
             user, _ = self._users.save(_profile(command), user_id=user_id, now=self._clock.now())
             self._profiles.remember(user)
-            entries = arrival.ask(lambda: self._conversations.marks(user_id))
+            entries = arrival.ask(lambda: self._follow(user_id))
         self._admit(user, entries, socket_id)
         # Read again, now that new messages are told: one that came in between is told twice, never not at all.
         self._tell_unread(user.id, socket_id)
         return self._with_status(user)
+
+    def _follow(self, user_id: str) -> list[InboxEntry]:
+        """The store's answer, read when this worker hears the user's conversations."""
+        self._following.user(user_id)
+        entries: list[InboxEntry] = []
+
+        def heads() -> list[Conversation]:
+            entries[:] = self._conversations.marks(user_id)
+            return [entry.conversation for entry in entries]
+
+        self._following.conversations(heads)
+        return entries or self._conversations.marks(user_id)
 
     def _admit(self, user: User, entries: Iterable[InboxEntry], socket_id: str) -> None:
         """Nothing in here may wait: to others the user is either in or out."""
@@ -105,8 +125,34 @@ class PresenceService:
         self._audience.turn_away(socket_id)
         self._typing.stop_all(socket_id)
         if self._presence.remove(user_id, socket_id):
-            departing = self._departing[user_id] = _Departing(self._clock.now())
-            departing.timer = self._scheduler.call_later(self._grace_seconds, self._go_offline, user_id, departing)
+            self._depart(user_id, self._grace_seconds, is_ours=True)
+
+    def lost(self, user_ids: Collection[str]) -> None:
+        """These users have no socket anywhere, for all that another worker says, or because it is dead.
+
+        It tells when their grace is over; should it die before, each worker tells its own sockets.
+        """
+        for user_id in user_ids:
+            if user_id not in self._departing:
+                self._depart(user_id, self._grace_seconds + BACKUP_SECONDS, is_ours=False)
+
+    def stay_away(self, user_id: str) -> None:
+        """Another worker has told that the user is offline."""
+        departing = self._departing.pop(user_id, None)
+        if departing:
+            departing.cancel()
+        self._presence.forget(user_id)
+        self._audience.dismiss(user_id)
+
+    def close(self) -> None:
+        """Remember when those who are here were last seen."""
+        now = self._clock.now()
+        for user_id in self._audience.present():
+            self._remember_last_seen(user_id, now)
+
+    def _depart(self, user_id: str, seconds: float, *, is_ours: bool) -> None:
+        departing = self._departing[user_id] = _Departing(self._clock.now(), is_ours)
+        departing.timer = self._scheduler.call_later(seconds, self._go_offline, user_id, departing)
 
     def set_status(self, command: SetStatus, *, actor: Actor) -> UserStatusChanged:
         """Raises NotIdentified when the user has not joined: nobody would ever take the status back."""
@@ -120,10 +166,7 @@ class PresenceService:
 
     def _go_offline(self, user_id: str, departing: _Departing) -> None:
         left_at = departing.left_at
-        try:
-            self._users.touch(user_id, last_seen=left_at)
-        except Unavailable as exc:
-            log.warning("last_seen of %s was not stored: %s", user_id, exc)
+        self._remember_last_seen(user_id, left_at)
         # Storing may have taken a while: whoever came back meanwhile never left. From here on nothing waits.
         if self._departing.get(user_id) is not departing:
             return
@@ -132,12 +175,20 @@ class PresenceService:
             return
         self._presence.forget(user_id)
         self._audience.dismiss(user_id)
-        self._publisher.publish(UserDisconnected(user_id, left_at), UserStatusChanged(user_id, Status.OFFLINE, left_at))
+        tell = self._publisher.publish if departing.is_ours else self._publisher.deliver
+        tell(UserDisconnected(user_id, left_at))
+        tell(UserStatusChanged(user_id, Status.OFFLINE, left_at))
+
+    def _remember_last_seen(self, user_id: str, at: datetime) -> None:
+        try:
+            self._users.touch(user_id, last_seen=at)
+        except Unavailable as exc:
+            log.warning("last_seen of %s was not stored: %s", user_id, exc)
 
     def _tell_unread(self, user_id: str, socket_id: str) -> None:
         for entry in self._conversations.marks(user_id):
             if entry.unread_count and entry.conversation.last:
-                self._publisher.publish(self._notice(entry, socket_id))
+                self._publisher.deliver(self._notice(entry, socket_id))
 
     def _notice(self, entry: InboxEntry, socket_id: str) -> MessageUnread:
         last = entry.conversation.last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from chatapp.domain.errors import Unavailable, UnknownUsers
 from chatapp.domain.models import Sender, User
@@ -16,8 +16,10 @@ MAX_REMEMBERED = 10_000
 
 
 class Profiles:
-    def __init__(self, users: UserStore) -> None:
+    def __init__(self, users: UserStore, *, changed: Callable[[str], object] | None = None) -> None:
+        """``changed`` is called with the id of a user whose profile other workers may still remember."""
         self._users = users
+        self._changed = changed or (lambda _user_id: None)
         self._senders: dict[str, Sender] = {}
         self._changes = 0
 
@@ -49,8 +51,15 @@ class Profiles:
 
     def remember(self, user: User) -> None:
         """Call it with every profile that was just written."""
+        known = self._senders.get(user.id)
         self.forget(user.id)
-        self._keep(user)
+        if self._keep(user) != known:
+            self._changed(user.id)
+
+    def drop(self, user_id: str) -> None:
+        """The profile has changed, or is gone."""
+        self.forget(user_id)
+        self._changed(user_id)
 
     def forget(self, user_id: str) -> None:
         self._changes += 1

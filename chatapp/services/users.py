@@ -10,9 +10,11 @@ from dataclasses import replace
 
 from chatapp.domain.commands import ListUsers, RemoveParticipant, SaveUser
 from chatapp.domain.errors import ConversationNotFound, InvalidData, NotAParticipant, UserNotFound
+from chatapp.domain.events import UserDeleted
 from chatapp.domain.models import Actor, Page, User
+from chatapp.domain.rooms import user_room
 from chatapp.domain.text import sort_key
-from chatapp.ports import Clock, Ids, Presence, Rooms, Store
+from chatapp.ports import Clock, EventPublisher, Ids, Presence, Rooms, Store
 from chatapp.services.conversations import ConversationService
 from chatapp.services.profiles import Profiles
 
@@ -31,6 +33,7 @@ class UserService:
         conversations: ConversationService,
         profiles: Profiles,
         rooms: Rooms,
+        publisher: EventPublisher,
         *,
         clock: Clock,
         ids: Ids,
@@ -41,6 +44,7 @@ class UserService:
         self._conversations = conversations
         self._profiles = profiles
         self._rooms = rooms
+        self._publisher = publisher
         self._clock = clock
         self._ids = ids
 
@@ -64,7 +68,7 @@ class UserService:
     def set_avatar(self, user_id: str, avatar: str | None) -> tuple[User, str | None]:
         """The user afterwards, and the avatar before. Raises UserNotFound."""
         before = self._users.set_avatar(user_id, avatar, now=self._clock.now())
-        self._profiles.forget(user_id)
+        self._profiles.drop(user_id)
         return self.get(user_id), before
 
     def delete(self, user_id: str) -> User:
@@ -74,8 +78,9 @@ class UserService:
             if entry.conversation.is_group:
                 self._take_out(entry.conversation.id, user_id)
         self._users.delete(user_id)
-        self._profiles.forget(user_id)
+        self._profiles.drop(user_id)
         self._rooms.disconnect(user_id)
+        self._publisher.relay(UserDeleted(user_id), rooms=(user_room(user_id),))
         return user
 
     def _take_out(self, conversation_id: str, user_id: str) -> None:

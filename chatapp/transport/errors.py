@@ -53,6 +53,7 @@ ERRORS: dict[str, tuple[int, Texts]] = {
     "internal_error": (500, ("Error interno del servidor", "Internal server error")),
     "unavailable": (503, ("Servicio no disponible, reintente", "Service unavailable, try again")),
     "store_unavailable": (503, ("Almacenamiento no disponible, reintente", "Store unavailable, try again")),
+    "bus_unavailable": (503, ("Bus no disponible, reintente", "Bus unavailable, try again")),
     "files_unavailable": (503, ("Archivos no disponibles, reintente", "File storage unavailable, try again")),
 }
 

@@ -77,9 +77,12 @@ class World:
             self.profiles,
             sweeper,
             self.published,
+            scheduler=self.scheduler,
             **time,
         )
-        self.users = UserService(self.store, self.present, self.conversations, self.profiles, self.rooms, **time)
+        self.users = UserService(
+            self.store, self.present, self.conversations, self.profiles, self.rooms, self.published, **time
+        )
         save_people(self.store)
 
     def close(self) -> None:

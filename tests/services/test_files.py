@@ -44,7 +44,7 @@ from chatapp.services.profiles import Profiles
 from chatapp.services.users import UserService
 from chatapp.settings import Settings
 from tests.contracts.builders import group, save_people, say
-from tests.fakes import FakeClock, RecordingPublisher, RecordingRooms, SequentialIds
+from tests.fakes import FakeClock, ManualScheduler, RecordingPublisher, RecordingRooms, SequentialIds
 
 MAX_BYTES = 10 * 1024 * 1024
 ANA, CARLOS = Actor("ana"), Actor("carlos")
@@ -83,6 +83,7 @@ class House:
             self.publisher,
             clock=self.clock,
             ids=self.ids,
+            scheduler=ManualScheduler(self.clock),
         )
         self.users = UserService(
             self.store,
@@ -90,6 +91,7 @@ class House:
             self.conversations,
             self.profiles,
             self.rooms,
+            self.publisher,
             clock=self.clock,
             ids=self.ids,
         )

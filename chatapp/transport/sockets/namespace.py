@@ -9,7 +9,7 @@ import structlog
 from flask_socketio import ConnectionRefusedError, Namespace
 from marshmallow import ValidationError
 
-from chatapp.domain.errors import ChatError, InvalidData, NotIdentified, UnknownEvent
+from chatapp.domain.errors import ChatError, InvalidData, NotIdentified, Unavailable, UnknownEvent
 from chatapp.protocol import outgoing
 from chatapp.protocol.incoming import BY_NAME, Incoming
 from chatapp.protocol.outgoing import Direct
@@ -79,7 +79,7 @@ class ChatNamespace(Namespace):
         try:
             result = self._obey(connection, row, call)
         except ChatError as error:
-            log.info("event refused", connection_id=socket_id, event_name=_shown(row), code=error.code)
+            _log_refusal(socket_id, row, error)
             return self._refuse(connection, row, call, error)
         except Exception:
             log.exception("event failed", connection_id=socket_id, event_name=_shown(row))
@@ -131,6 +131,15 @@ def _told(failure: Failure) -> dict[str, Any]:
     if failure.retry_after_ms is not None:
         told["retryAfterMs"] = failure.retry_after_ms
     return told
+
+
+def _log_refusal(socket_id: str, row: Incoming | None, error: ChatError) -> None:
+    """One line; with what the engine said where one is down, which is for the operator alone."""
+    about = {"connection_id": socket_id, "event_name": _shown(row), "code": error.code}
+    if isinstance(error, Unavailable):
+        log.error("event refused", **about, error=str(error), cause=repr(error.__cause__))
+    else:
+        log.info("event refused", **about)
 
 
 def _shown(row: Incoming | None) -> str:

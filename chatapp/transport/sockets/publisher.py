@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 import socketio
 
 from chatapp.domain.events import Event
-from chatapp.protocol.outgoing import Outgoing, rows_by_event
+from chatapp.ports import Bus
+from chatapp.protocol.outgoing import Audience, Outgoing, rows_by_event
 from chatapp.transport.sockets.rooms import NAMESPACE, SocketRooms
 
 log = logging.getLogger(__name__)
 
 
 class SocketPublisher:
-    def __init__(self, server: socketio.Server, rooms: SocketRooms) -> None:
+    def __init__(self, server: socketio.Server, rooms: SocketRooms, bus: Bus) -> None:
         self._server = server
         self._rooms = rooms
+        self._bus = bus
         self._rows = rows_by_event()
 
     def publish(self, *events: Event) -> None:
         for event in events:
-            for row in self._rows[type(event)]:
-                if row.when(event):
-                    self._emit(row, event)
+            self.deliver(event)
+            self.relay(event)
 
-    def _emit(self, row: Outgoing[Any], event: Event) -> None:
-        audience = row.audience(event)
-        if not audience.rooms:
+    def deliver(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
+        for row in self._rows_of(event):
+            audience = row.audience(event)
+            self._emit(row, event, audience, [room for room in audience.rooms if rooms is None or room in rooms])
+
+    def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
+        if rooms is None:
+            rooms = dict.fromkeys(room for row in self._rows_of(event) for room in row.audience(event).rooms)
+        self._bus.publish(rooms, event)
+
+    def _rows_of(self, event: Event) -> list[Outgoing[Any]]:
+        return [row for row in self._rows.get(type(event), ()) if row.when(event)]
+
+    def _emit(self, row: Outgoing[Any], event: Event, audience: Audience, rooms: list[str]) -> None:
+        if not rooms:
             return
         try:
             self._server.emit(
                 row.name,
                 row.schema.dump(row.body(event)),
-                to=list(audience.rooms),
+                to=rooms,
                 skip_sid=self._rooms.sockets_of(audience.except_user) if audience.except_user else None,
                 namespace=NAMESPACE,
             )

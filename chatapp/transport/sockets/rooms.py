@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socketio
 
-from chatapp.protocol.outgoing import EVERYONE, conversation_room, user_room
+from chatapp.domain.rooms import EVERYONE, conversation_room, user_room
 
 NAMESPACE = "/"
 

@@ -1,0 +1,149 @@
+"""What the other workers do, followed here: who is online where, who is a member, what has been read.
+
+Services change this worker's state themselves and relay the event; here the same event changes the state of a worker
+that only heard of it, and is told to its sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Protocol
+
+from chatapp.domain.events import (
+    ConversationClosed,
+    Event,
+    GroupCreated,
+    MessageSent,
+    MessagesPurged,
+    MessagesRead,
+    PrivateOpened,
+    ProfileChanged,
+    ResyncNeeded,
+    UserDeleted,
+    UserDisconnected,
+    UserLeftGroup,
+    UserRemovedFromGroup,
+    UsersAddedToGroup,
+    WorkerBeat,
+    WorkerEvent,
+)
+from chatapp.domain.rooms import EVERYONE, user_room
+from chatapp.ports import Bus, EventPublisher, Rooms, Scheduler
+from chatapp.services.audience import Audience
+from chatapp.services.conversations import ConversationService
+from chatapp.services.deliveries import Deliveries
+from chatapp.services.messages import MessageService
+from chatapp.services.presence import PresenceService
+from chatapp.services.profiles import Profiles
+
+BEAT_SECONDS = 1.0
+
+
+class WorkersPresence(Protocol):
+    """Presence that knows of other workers."""
+
+    def hear(self, origin: str, event: Event) -> Collection[str]: ...
+
+    def lapse(self) -> Collection[str]: ...
+
+    def recovered(self) -> None: ...
+
+    def forget(self, user_id: str) -> None: ...
+
+
+class Replica:
+    def __init__(
+        self,
+        bus: Bus,
+        workers: WorkersPresence,
+        audience: Audience,
+        profiles: Profiles,
+        deliveries: Deliveries,
+        rooms: Rooms,
+        publisher: EventPublisher,
+        conversations: ConversationService,
+        messages: MessageService,
+        presence: PresenceService,
+        *,
+        scheduler: Scheduler,
+    ) -> None:
+        self._bus = bus
+        self._workers = workers
+        self._audience = audience
+        self._profiles = profiles
+        self._deliveries = deliveries
+        self._rooms = rooms
+        self._publisher = publisher
+        self._conversations = conversations
+        self._messages = messages
+        self._presence = presence
+        self._scheduler = scheduler
+
+    def start(self) -> None:
+        self._bus.start(self.receive, recovered=self.recovered)
+        self._beat()
+
+    def _beat(self) -> None:
+        self._scheduler.call_later(BEAT_SECONDS, self._beat)
+        self._bus.publish([EVERYONE], WorkerBeat())
+        self._presence.lost(self._workers.lapse())
+
+    def recovered(self) -> None:
+        self._workers.recovered()
+        self._scheduler.call_later(0, self._deliveries.resync)
+        self._scheduler.call_later(0, self._messages.refresh_audience)
+
+    def receive(self, room: str, origin: str, event: Event) -> None:
+        """Never waits."""
+        if isinstance(event, WorkerEvent):
+            self._obey(event)
+            self._presence.lost(self._workers.hear(origin, event))
+        elif isinstance(event, MessageSent):
+            self._deliveries.offer(event)
+        elif isinstance(event, MessagesRead):
+            self._read(room, event)
+        else:
+            self._follow(room, event)
+            self._publisher.deliver(event, rooms=(room,))
+
+    def _obey(self, event: WorkerEvent) -> None:
+        match event:
+            case PrivateOpened(conversation):
+                for user_id in conversation.participants:
+                    self._audience.add(conversation.id, user_id, conversation.last_seq)
+            case ConversationClosed(conversation_id):
+                self._conversations.close(conversation_id)
+            case ProfileChanged(user_id):
+                self._profiles.forget(user_id)
+            case UserDeleted(user_id):
+                self._rooms.disconnect(user_id)
+            case MessagesPurged():
+                self._scheduler.call_later(0, self._messages.refresh_audience)
+            case ResyncNeeded():
+                self._scheduler.call_later(0, self._deliveries.resync)
+
+    def _follow(self, room: str, event: Event) -> None:
+        match event:
+            case GroupCreated(group):
+                self._admit(room, group.id, group.participants, group.last_seq)
+            case UsersAddedToGroup(group, added_users):
+                self._admit(room, group.id, added_users, group.last_seq)
+            case UserRemovedFromGroup(group, user) | UserLeftGroup(group, user):
+                if room == user_room(user.id):
+                    self._conversations.let_go(group.id, user.id)
+            case UserDisconnected(user_id):
+                self._presence.stay_away(user_id)
+
+    def _admit(self, room: str, conversation_id: str, user_ids: Collection[str], last_seq: int) -> None:
+        for user_id in user_ids:
+            if room == user_room(user_id):
+                self._audience.add(conversation_id, user_id, last_seq)
+
+    def _read(self, room: str, event: MessagesRead) -> None:
+        if room == user_room(event.user_id):
+            self._audience.read(event.conversation_id, event.user_id, event.last_read_seq)
+            self._publisher.deliver(event, rooms=(room,))
+            return
+        others = tuple(user_id for user_id in self._audience.members(event.conversation_id) if user_id != event.user_id)
+        self._publisher.deliver(replace(event, others=others), rooms=tuple(map(user_room, others)))
