@@ -46,8 +46,10 @@ def _serve(_: Settings) -> int:
 
 def _init(settings: Settings) -> int:
     """Makes and migrates whatever the engines need; again is harmless."""
-    with _app(settings):
-        print("ready")
+    from chatapp.wiring import create_tables  # noqa: PLC0415 - as below
+
+    create_tables(settings)
+    print("ready")
     return 0
 
 

@@ -217,6 +217,9 @@ class Settings:
         "FILE_STORAGE_LOCAL_PATH", Path, Path("uploads"), "Folder of local files", shown="./uploads"
     )
     s3_bucket: str = _setting("FILE_STORAGE_S3_BUCKET", _text, "chat-files", "Bucket of s3 files; stays private")
+    s3_endpoint: str | None = _setting(
+        "FILE_STORAGE_S3_ENDPOINT", _url("http", "https"), None, "Another S3 than AWS's", shown=""
+    )
     s3_region: str = _setting("FILE_STORAGE_S3_REGION", _text, "us-east-1", "The bucket's region")
 
     # Limits
@@ -250,14 +253,8 @@ class Settings:
                 f"WEB_CONCURRENCY must be 1 without Redis, got '{self.web_concurrency}': one process keeps presence, "
                 "limits and fan-out in its memory. Set REDIS_URL to run several workers."
             )
-        for name, value, missing in (
-            ("AUTH_MODE", self.auth_mode, self.auth_mode == "jwt"),
-            ("STORAGE_BACKEND", "dynamodb", self.store_engine == "dynamodb"),
-            ("FILE_STORAGE_TYPE", self.file_storage, self.file_engine == "s3"),
-        ):
-            if missing:
-                chosen = f"{name}={value}" if value else name
-                raise SettingsError(f"{chosen} is not available in this version, which runs on one machine alone.")
+        if self.auth_mode == "jwt":
+            raise SettingsError("AUTH_MODE=jwt is not available in this version.")
 
     @property
     def is_production(self) -> bool:

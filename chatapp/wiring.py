@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import replace
 
+from chatapp.adapters.dynamodb_store import DynamoStore
 from chatapp.adapters.file_inspector import ContentInspector
 from chatapp.adapters.local_bus import LocalBus
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
 from chatapp.adapters.redis_bus import RedisBus
+from chatapp.adapters.s3_files import S3Files
 from chatapp.adapters.shared_presence import SharedPresence
 from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.adapters.system import GeventScheduler, RandomIds, SystemClock
@@ -32,11 +35,39 @@ from chatapp.settings import Settings
 
 
 def build_store(settings: Settings) -> Store:
-    return SqliteStore(settings.sqlite_path)
+    """SQLite makes what it needs as it opens; DynamoDB's tables are made by ``chatapp init``, and outside production
+    here."""
+    if settings.store_engine == "sqlite":
+        return SqliteStore(settings.sqlite_path)
+    store = DynamoStore(
+        endpoint=settings.dynamodb_endpoint,
+        region=settings.aws_region,
+        prefix=settings.dynamodb_table_prefix,
+        access_key=settings.aws_access_key_id,
+        secret_key=settings.aws_secret_access_key,
+    )
+    if not settings.is_production:
+        store.create_tables()
+    return store
+
+
+def create_tables(settings: Settings) -> None:
+    """Whatever the store needs; again is harmless. Raises StoreUnavailable."""
+    build_store(replace(settings, environment="development")).close()
 
 
 def build_files(settings: Settings) -> FileStore:
-    return LocalFiles(settings.upload_path)
+    if settings.file_engine == "local":
+        return LocalFiles(settings.upload_path)
+    return S3Files(
+        bucket=settings.s3_bucket,
+        region=settings.s3_region,
+        endpoint=settings.s3_endpoint,
+        access_key=settings.aws_access_key_id,
+        secret_key=settings.aws_secret_access_key,
+        staging=settings.upload_path / ".staging",
+        clock=SystemClock(),
+    )
 
 
 def build_bus(settings: Settings) -> Bus:

@@ -218,10 +218,6 @@ def test_aws_is_the_older_word_for_s3() -> None:
     "env",
     [
         {"AUTH_MODE": "jwt"},
-        {"STORAGE_BACKEND": "dynamodb"},
-        {"DYNAMODB_ENDPOINT": "http://localhost:8000"},
-        {"FILE_STORAGE_TYPE": "s3"},
-        {"FILE_STORAGE_TYPE": "aws"},
     ],
     ids=str,
 )

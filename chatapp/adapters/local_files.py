@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from time import time
 from typing import ParamSpec, TypeVar
 from uuid import uuid4
 
 from gevent.threadpool import ThreadPool
 
+from chatapp.adapters.staging import ABANDONED_AFTER_SECONDS, absence_forgiven, is_name, prepare_staging
 from chatapp.adapters.threads import in_thread
 from chatapp.domain.errors import FileNotStored, FilesUnavailable
 from chatapp.domain.models import StoredFile
@@ -35,15 +33,6 @@ T = TypeVar("T")
 
 THREADS = 4
 """An fsync waits for the disk, not for a core."""
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9]+)?")
-"""No separators, no dot in front, nothing that a file system or a URL reads in its own way."""
-
-NAME_MAX_CHARS = 200
-"""File systems take 255 bytes, and ``.json`` comes behind."""
-
-ABANDONED_AFTER_SECONDS = 3600
-"""An upload not written to for so long was left by a crash; a younger one may be another worker's."""
 
 
 class LocalFiles:
@@ -65,17 +54,17 @@ class LocalFiles:
         return self._staging
 
     def put(self, file: StoredFile, source: Path) -> None:
-        if not _is_name(file.name):
+        if not is_name(file.name):
             raise ValueError(f"not a name for a file of ours: {file.name!r}")
         self._run(self._put, file, source)
 
     def open(self, name: str) -> LocalDownload:
-        if not _is_name(name):
+        if not is_name(name):
             raise FileNotStored(name=name)
         return self._run(self._open, name)
 
     def delete(self, name: str) -> None:
-        if _is_name(name):
+        if is_name(name):
             self._run(self._delete, name)
 
     def check(self) -> None:
@@ -89,14 +78,8 @@ class LocalFiles:
 
     # ------------------------------------------------------------ in threads
     def _prepare(self) -> None:
-        for folder in (self._folder, self._meta, self._staging):
-            folder.mkdir(parents=True, exist_ok=True)
-        abandoned = time() - ABANDONED_AFTER_SECONDS
-        for path in self._staging.iterdir():
-            with _absence_forgiven():  # another worker sweeps too
-                found = path.lstat()
-                if not stat.S_ISDIR(found.st_mode) and found.st_mtime < abandoned:
-                    path.unlink()
+        self._meta.mkdir(parents=True, exist_ok=True)
+        prepare_staging(self._staging, abandoned_after_seconds=ABANDONED_AFTER_SECONDS)
 
     def _put(self, file: StoredFile, source: Path) -> None:
         _flush(source)
@@ -142,7 +125,7 @@ class LocalFiles:
         file = self._read_meta(name)
         (self._folder / name).unlink(missing_ok=True)
         thumbnail = file.thumbnail_name if file else None
-        if thumbnail is not None and _is_name(thumbnail):
+        if thumbnail is not None and is_name(thumbnail):
             (self._folder / thumbnail).unlink(missing_ok=True)
             self._meta_of(thumbnail).unlink(missing_ok=True)
         _flush(self._folder)
@@ -172,13 +155,9 @@ class LocalFiles:
         return self._meta / f"{name}.json"
 
 
-def _is_name(name: str) -> bool:
-    return len(name) <= NAME_MAX_CHARS and NAME.fullmatch(name) is not None
-
-
 def _is_file(path: Path) -> bool:
     """Not a link: where that leads is not ours to serve."""
-    with _absence_forgiven():
+    with absence_forgiven():
         return stat.S_ISREG(path.lstat().st_mode)
     return False
 
@@ -190,11 +169,3 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _absence_forgiven() -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        return

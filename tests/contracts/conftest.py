@@ -6,22 +6,42 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.ports import Store
 from tests.contracts.builders import OpenStore
+from tests.engines.dynamodb import DynamoEngine, open_dynamo
+
+DYNAMODB_EXAMPLES = 10
+"""Of the state machines: moto takes milliseconds where SQLite takes microseconds. About forty seconds."""
 
 
-@pytest.fixture(params=["sqlite"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenStore]:
+@pytest.fixture(scope="session")
+def dynamo_engine() -> Iterator[DynamoEngine]:
+    engine = DynamoEngine()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def open_store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStore]:
     """Each call gives a new, empty store; all are closed at the end."""
     opened: list[Store] = []
+    if request.param == "dynamodb" and hasattr(request.module, "PROFILE"):
+        quick = settings(request.module.PROFILE, max_examples=DYNAMODB_EXAMPLES)
+        monkeypatch.setattr(request.module, "PROFILE", quick)
 
     def sqlite() -> Store:
         opened.append(SqliteStore(tmp_path / f"chat-{len(opened)}.db"))
         return opened[-1]
 
-    yield {"sqlite": sqlite}[request.param]
+    def dynamodb() -> Store:
+        engine: DynamoEngine = request.getfixturevalue("dynamo_engine")
+        opened.append(open_dynamo(engine))
+        return opened[-1]
+
+    yield {"sqlite": sqlite, "dynamodb": dynamodb}[request.param]
     for store in opened:
         store.close()
 

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 import pytest
 
 from chatapp.adapters.local_files import LocalFiles
+from chatapp.adapters.s3_files import S3Files
+from chatapp.adapters.system import SystemClock
 from chatapp.domain.errors import FileNotStored, FilesUnavailable
 from chatapp.domain.models import StoredFile
 from chatapp.ports import FileStore, LocalDownload
 from tests.contracts.builders import failure, together
 from tests.fakes import START
+
+if TYPE_CHECKING:
+    from tests.engines.s3 import S3Engine
+
+pytest_plugins = ["tests.engines.s3"]
 
 OpenFiles = Callable[[], FileStore]
 
@@ -58,16 +67,33 @@ BAD_NAMES = [
 """Names that ``put`` is never given."""
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", "s3"])
 def open_files(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OpenFiles]:
     """Each call opens the same place again, as another process would; all are closed at the end."""
     opened: list[FileStore] = []
+    buckets: list[str] = []
 
     def local() -> FileStore:
         opened.append(LocalFiles(tmp_path / "uploads"))
         return opened[-1]
 
-    yield {"local": local}[request.param]
+    def s3() -> FileStore:
+        engine: S3Engine = request.getfixturevalue("s3_engine")
+        buckets.extend([] if buckets else [engine.new_bucket()])
+        opened.append(
+            S3Files(
+                bucket=buckets[0],
+                region=engine.region,
+                endpoint=engine.endpoint,
+                access_key=engine.access_key,
+                secret_key=engine.secret_key,
+                staging=tmp_path / "staging",
+                clock=SystemClock(),
+            )
+        )
+        return opened[-1]
+
+    yield {"local": local, "s3": s3}[request.param]
     for files in opened:
         files.close()
 
@@ -95,8 +121,10 @@ def put(files: FileStore, file: StoredFile, data: bytes = b"hola") -> StoredFile
 
 def download(files: FileStore, name: str = NAME) -> tuple[StoredFile, bytes]:
     found = files.open(name)
-    assert isinstance(found, LocalDownload)  # a redirect's bytes are fetched here once an adapter redirects
-    return found.file, found.path.read_bytes()
+    if isinstance(found, LocalDownload):
+        return found.file, found.path.read_bytes()
+    with urlopen(found.url, timeout=10) as answer:
+        return found.file, answer.read()
 
 
 def is_stored(files: FileStore, name: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from chatapp.adapters.sqlite_store.cursors import make_cursor, read_cursor
+from chatapp.adapters.cursors import make_cursor, read_cursor
 from chatapp.adapters.sqlite_store.database import Database
 from chatapp.adapters.sqlite_store.rows import from_ms, to_attachment, to_conversation, to_entry, to_json, to_ms
 from chatapp.domain.errors import ConversationNotFound, NotAGroup, NotAParticipant

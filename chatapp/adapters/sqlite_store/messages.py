@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from chatapp.adapters.sqlite_store.cursors import make_cursor, read_cursor
+from chatapp.adapters.cursors import make_cursor, read_cursor
 from chatapp.adapters.sqlite_store.database import Database
 from chatapp.adapters.sqlite_store.rows import (
     MESSAGE_COLUMNS,

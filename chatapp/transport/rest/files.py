@@ -70,10 +70,14 @@ def uploads(name: str) -> Any:
 
 def _serve(name: str) -> Any:
     download = extension().chat.files.open(name)
-    if not isinstance(download, LocalDownload):
-        return redirect(download.url)
     file = download.file
-    response: Response = send_file(
+    if not isinstance(download, LocalDownload):
+        if request.method == "HEAD":  # the URL is signed for GET alone
+            return Response(mimetype=file.media_type, headers={"Content-Length": str(file.size)})
+        response = redirect(download.url)
+        response.headers["Cache-Control"] = "no-store"  # the URL expires within a minute
+        return response
+    response = send_file(
         download.path,
         mimetype=file.media_type,
         as_attachment=not is_inline(file.media_type),

@@ -1,0 +1,38 @@
+"""The store for more than one machine: four DynamoDB tables, every read a consistent one, no index that could lag."""
+
+from __future__ import annotations
+
+from chatapp.adapters.dynamodb_store import keys
+from chatapp.adapters.dynamodb_store.client import Dynamo
+from chatapp.adapters.dynamodb_store.conversations import DynamoConversations
+from chatapp.adapters.dynamodb_store.messages import DynamoMessages
+from chatapp.adapters.dynamodb_store.tables import create_tables
+from chatapp.adapters.dynamodb_store.users import DynamoUsers
+from chatapp.ports import ConversationStore, MessageStore, UserStore
+
+__all__ = ["DynamoStore"]
+
+
+class DynamoStore:
+    """All three stores over tables that ``create_tables`` has made.
+
+    Without an endpoint it is AWS; without keys the usual chain finds them (environment, profile, instance role).
+    """
+
+    def __init__(
+        self, *, endpoint: str | None, region: str, prefix: str, access_key: str | None, secret_key: str | None
+    ) -> None:
+        self._db = Dynamo(endpoint=endpoint, region=region, prefix=prefix, access_key=access_key, secret_key=secret_key)
+        self.users: UserStore = DynamoUsers(self._db)
+        self.conversations: ConversationStore = DynamoConversations(self._db)
+        self.messages: MessageStore = DynamoMessages(self._db)
+
+    def create_tables(self) -> None:
+        """Make those that are missing; harmless when they are there, and when others do it too."""
+        self._db.run(lambda: create_tables(self._db))
+
+    def check(self) -> None:
+        self._db.run(lambda: self._db.get_many(keys.Key(table, "check", "check") for table in keys.TABLES))
+
+    def close(self) -> None:
+        self._db.close()

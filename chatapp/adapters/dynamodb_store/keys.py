@@ -1,0 +1,142 @@
+"""Where everything lies: four tables, each with ``pk`` and ``sk``. The only place that knows how keys are spelt.
+
+| table | pk | sk | what |
+| --- | --- | --- | --- |
+| users | ``user#<id>`` | ``profile`` | the user |
+| users | ``names`` | ``<sort name>\\0<id>`` | the directory, in its order |
+| conversations | ``conversation#<id>`` | ``head`` | the conversation without its members |
+| conversations | ``pair#<ids>`` | ``pair`` | which private conversation these two have |
+| conversations | ``all`` / ``deleting`` | ``<id>`` | every conversation by id / those whose remains are being swept |
+| conversation_participants | ``conversation#<id>`` | ``members#<n>`` | up to 250 ids of a group's members, in order |
+| conversation_participants | ``user#<id>`` | ``conversation#<id>`` | a member's marks, and their inbox |
+| messages | ``conversation#<id>`` | ``seq#<number>`` | the message |
+| messages | ``conversation#<id>`` | ``key#<hash>`` | an idempotency key |
+| messages | ``id#<message id>`` | ``id`` | which conversation and number that is |
+| messages | ``replies#<message id>`` | ``seq#<number>#<id>`` | a reply to it |
+| messages | ``file#<url>`` | ``<message id>`` | a message that carries it |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+USERS = "users"
+CONVERSATIONS = "conversations"
+PARTICIPANTS = "conversation_participants"
+MESSAGES = "messages"
+TABLES = (USERS, CONVERSATIONS, PARTICIPANTS, MESSAGES)
+
+MAX_SEQ = 2**63 - 1
+NAMES = "names"
+ALL = "all"
+DELETING = "deleting"
+
+FIRST = "\0"
+LAST = "\U0010ffff"
+"""No sort key is less, none is greater."""
+
+MAX_PART_BYTES = 512
+"""A sort key has at most 1,024 bytes (a partition key 2,048), and some are made of two parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    table: str
+    pk: str
+    sk: str
+
+
+# ---------------------------------------------------------------- users
+def profile(user_id: str) -> Key:
+    return Key(USERS, f"user#{_bounded(user_id)}", "profile")
+
+
+def name(sort_name: str, user_id: str) -> Key:
+    """NUL is below every character of a name, so that a shorter name comes before its continuations."""
+    start = sort_name.encode()[: MAX_PART_BYTES - 2].decode(errors="ignore")
+    return Key(USERS, NAMES, f"{start}\0{_bounded(user_id)}")
+
+
+# ---------------------------------------------------------------- conversations
+def head(conversation_id: str) -> Key:
+    return Key(CONVERSATIONS, _conversation(conversation_id), "head")
+
+
+def pair(user_ids: Iterable[str]) -> Key:
+    return Key(CONVERSATIONS, f"pair#{_bounded(json.dumps(sorted(user_ids), ensure_ascii=False))}", "pair")
+
+
+def listed(conversation_id: str) -> Key:
+    return Key(CONVERSATIONS, ALL, _bounded(conversation_id))
+
+
+def unfinished(conversation_id: str) -> Key:
+    return Key(CONVERSATIONS, DELETING, _bounded(conversation_id))
+
+
+# ---------------------------------------------------------------- participants
+def members(conversation_id: str, chunk: int) -> Key:
+    return Key(PARTICIPANTS, _conversation(conversation_id), f"members#{chunk:04}")
+
+
+def inbox(user_id: str) -> str:
+    return f"user#{_bounded(user_id)}"
+
+
+def member(conversation_id: str, user_id: str) -> Key:
+    return Key(PARTICIPANTS, inbox(user_id), _conversation(conversation_id))
+
+
+# ---------------------------------------------------------------- messages
+def messages(conversation_id: str) -> str:
+    return _conversation(conversation_id)
+
+
+def numbered(seq: int) -> str:
+    return f"seq#{seq:019}"
+
+
+def message(conversation_id: str, seq: int) -> Key:
+    return Key(MESSAGES, messages(conversation_id), numbered(seq))
+
+
+def sent(conversation_id: str, sender_id: str, client_message_id: str) -> Key:
+    """Where one sender's ``clientMessageId`` is remembered."""
+    return Key(MESSAGES, messages(conversation_id), f"key#{_hash(json.dumps([sender_id, client_message_id]))}")
+
+
+def pointer(message_id: str) -> Key:
+    return Key(MESSAGES, f"id#{_bounded(message_id)}", "id")
+
+
+def replies(message_id: str) -> str:
+    return f"replies#{_bounded(message_id)}"
+
+
+def reply(message_id: str, seq: int, reply_id: str) -> Key:
+    return Key(MESSAGES, replies(message_id), f"{numbered(seq)}#{_bounded(reply_id)}")
+
+
+def file(url: str) -> str:
+    return f"file#{_bounded(url)}"
+
+
+def reference(url: str, message_id: str) -> Key:
+    return Key(MESSAGES, file(url), f"message#{_bounded(message_id)}")
+
+
+# ---------------------------------------------------------------- spelling
+def _conversation(conversation_id: str) -> str:
+    return f"conversation#{_bounded(conversation_id)}"
+
+
+def _bounded(part: str) -> str:
+    """Whatever somebody asks for has a valid key, though perhaps nothing under it."""
+    return part if 0 < len(part.encode()) <= MAX_PART_BYTES else f"#sha256#{_hash(part)}"
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

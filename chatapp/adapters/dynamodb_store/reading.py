@@ -1,0 +1,98 @@
+"""Messages as they are shown: of conversations that live, not purged, each with its sender's current profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+
+from chatapp.adapters.dynamodb_store import keys
+from chatapp.adapters.dynamodb_store.actions import Item
+from chatapp.adapters.dynamodb_store.client import Dynamo
+from chatapp.adapters.dynamodb_store.heads import is_live
+from chatapp.adapters.dynamodb_store.items import to_message, to_sender
+from chatapp.domain.models import Message
+
+WALK_PAGE = 100
+
+
+def find(db: Dynamo, message_id: str) -> tuple[Item, Item, Message] | None:
+    """The message's item, its conversation's head, and what is shown of it."""
+    pointer = db.get(keys.pointer(message_id))
+    if pointer is None:
+        return None
+    message_key, head_key = (
+        keys.message(pointer["conversation_id"], pointer["seq"]),
+        keys.head(pointer["conversation_id"]),
+    )
+    found = db.get_many([message_key, head_key, keys.profile(pointer["sender_id"])])
+    item = found.get(message_key)
+    shown = _shown(found, [item] if item else [])
+    return (item, found[head_key], shown[0]) if item and shown else None
+
+
+def show(db: Dynamo, items: Iterable[Item]) -> list[Message]:
+    items = list(items)
+    found = db.get_many(
+        chain.from_iterable((keys.head(item["conversation_id"]), keys.profile(item["sender_id"])) for item in items)
+    )
+    return _shown(found, items)
+
+
+def _shown(found: dict[keys.Key, Item], items: Iterable[Item]) -> list[Message]:
+    shown = []
+    for item in items:
+        head = found.get(keys.head(item["conversation_id"]))
+        if head and is_live(head) and item["seq"] > head["purged_seq"]:
+            sender_id = item["sender_id"]
+            shown.append(to_message(item, to_sender(sender_id, found.get(keys.profile(sender_id)))))
+    return shown
+
+
+def query(
+    db: Dynamo, conversation_id: str, after: int, before: int, *, limit: int, descending: bool = False
+) -> list[Item]:
+    """Items with ``after < seq < before``."""
+    low, high = keys.numbered(min(after + 1, keys.MAX_SEQ)), keys.numbered(max(before - 1, 0))
+    items = db.query(keys.MESSAGES, keys.messages(conversation_id), low, high, descending=descending, page=limit)
+    return list(islice(items, limit))
+
+
+def history(db: Dynamo, conversation_id: str, *, limit: int, before: int | None, after: int | None) -> list[Message]:
+    forwards = after is not None
+    bounds = (after or 0, keys.MAX_SEQ if before is None else before)
+    items = query(db, conversation_id, *bounds, limit=limit, descending=not forwards)
+    shown = show(db, items)
+    if forwards and len(shown) < len(items) == limit:  # the first ones are purged, and not swept yet
+        hidden = items[len(items) - len(shown) - 1]["seq"]
+        return history(db, conversation_id, limit=limit, before=before, after=hidden)
+    return shown if forwards else shown[::-1]
+
+
+def replies(db: Dynamo, message_id: str) -> list[Message]:
+    pointers = list(db.query(keys.MESSAGES, keys.replies(message_id), keys.FIRST, keys.LAST))
+    wanted = [keys.message(pointer["conversation_id"], pointer["seq"]) for pointer in pointers]
+    found = db.get_many(wanted)
+    return show(db, (found[key] for key in wanted if key in found))
+
+
+# ---------------------------------------------------------------- everything, for operators
+def walk(db: Dynamo, start: str = keys.FIRST) -> Iterator[Item]:
+    """Heads of all conversations whose id is at least ``start``, in the order of their ids."""
+    ids = (
+        item["id"] for item in db.query(keys.CONVERSATIONS, keys.ALL, start or keys.FIRST, keys.LAST, page=WALK_PAGE)
+    )
+    while wanted := [keys.head(id_) for id_ in islice(ids, WALK_PAGE)]:
+        found = db.get_many(wanted)
+        yield from (found[key] for key in wanted if is_live(found.get(key)))
+
+
+def list_all(db: Dynamo, conversation_id: str, seq: int, *, limit: int) -> list[Message]:
+    """Up to ``limit``, strictly after this place."""
+    items: list[Item] = []
+    for head in walk(db, conversation_id):
+        after = max(head["purged_seq"], seq if head["id"] == conversation_id else 0)
+        if after < head["last_seq"]:
+            items += query(db, head["id"], after, keys.MAX_SEQ, limit=limit - len(items))
+        if len(items) == limit:
+            break
+    return show(db, items)
