@@ -40,6 +40,7 @@ READ: list[tuple[str, str, str, Any]] = [
     ("FILE_STORAGE_LOCAL_PATH", "/srv/uploads", "upload_path", Path("/srv/uploads")),
     ("FILE_STORAGE_S3_BUCKET", "bucket", "s3_bucket", "bucket"),
     ("FILE_STORAGE_S3_REGION", "eu-west-1", "s3_region", "eu-west-1"),
+    ("FILE_STORAGE_S3_ENDPOINT", "http://s3.local:8333", "s3_endpoint", "http://s3.local:8333"),
     ("RATE_LIMIT_ENABLED", "off", "rate_limit_enabled", False),
     ("RATE_LIMIT_MESSAGES", "20 per 2 Minutes", "rate_limit_messages", "20 per 2 minutes"),
     ("RATE_LIMIT_FILES", "1/hour", "rate_limit_files", "1/hour"),
