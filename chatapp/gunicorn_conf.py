@@ -15,6 +15,7 @@ bind = f"{_settings.host}:{_settings.port}"
 worker_class = "chatapp.transport.worker.ChatWorker"
 
 # One process keeps presence, limits and fan-out itself; Settings refuses more than one without Redis.
+# Several share the port without a proxy: the worker class hands connections over (docs/decisions/0005).
 workers = _settings.web_concurrency
 
 # Sockets are held, not served and done: the default of 1,000 would turn the next client away.

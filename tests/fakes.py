@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from chatapp.adapters.event_codec import decode, encode
+from chatapp.domain.errors import BusUnavailable
 from chatapp.domain.events import Event
 
 EventType = TypeVar("EventType", bound=Event)
@@ -164,3 +167,116 @@ class RecordingRooms:
 
     def hears(self, socket_id: str, conversation_id: str) -> bool:
         return socket_id in self._rooms.get(conversation_id, ())
+
+
+class JoinedBuses:
+    """Buses of one process. What is published is delivered at once, in one order for all, as Redis does it.
+
+    ``held()`` keeps everything on its way. Events go as the bytes of the real bus.
+    """
+
+    def __init__(self) -> None:
+        self._buses: list[FakeBus] = []
+        self._on_the_way: deque[tuple[FakeBus, str, bytes]] = deque()
+        self._is_held = False
+
+    def bus(self, worker_id: str) -> FakeBus:
+        bus = FakeBus(worker_id, self)
+        self._buses.append(bus)
+        return bus
+
+    def remove(self, bus: FakeBus) -> None:
+        self._buses.remove(bus)
+
+    def carry(self, sender: FakeBus, room: str, payload: bytes) -> None:
+        self._on_the_way.append((sender, room, payload))
+        if not self._is_held:
+            self._deliver()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        self._is_held = True  # what is answered meanwhile comes after what is on its way
+        try:
+            while self._on_the_way:
+                sender, room, payload = self._on_the_way.popleft()
+                for bus in tuple(self._buses):
+                    if bus is not sender:
+                        bus.hear(room, payload)
+        finally:
+            self._is_held = False
+
+
+class FakeBus:
+    """One worker's bus: deaf and dumb between ``cut`` and ``join``, and gone after ``kill``."""
+
+    def __init__(self, worker_id: str, joined: JoinedBuses | None = None) -> None:
+        self.worker_id = worker_id
+        self.hears = True
+        self.rooms: set[str] = set()
+        self.published: list[tuple[str, Event]] = []
+        """Room and event, in order."""
+        self._joined = joined or JoinedBuses()
+        self._outbox: list[tuple[str, bytes]] = []
+        self._receive: Callable[[str, str, Event], None] = lambda *_: None
+        self._recovered: Callable[[], None] = lambda: None
+
+    # ------------------------------------------------------------ the port
+    def start(self, receive: Callable[[str, str, Event], None], *, recovered: Callable[[], None]) -> None:
+        self._receive, self._recovered = receive, recovered
+        recovered()
+
+    def subscribe(self, rooms: Collection[str]) -> None:
+        if not self.rooms.issuperset(rooms):
+            self.confirm(rooms)
+        self.rooms.update(rooms)
+
+    def confirm(self, rooms: Collection[str]) -> None:
+        """A place for tests to wait at, before anything is heard."""
+
+    def unsubscribe(self, rooms: Collection[str]) -> None:
+        self.rooms.difference_update(rooms)
+
+    def publish(self, rooms: Collection[str], event: Event) -> None:
+        payload = encode(event, origin=self.worker_id)
+        for room in rooms:
+            self.published.append((room, event))
+            self._outbox.append((room, payload))
+        self._send()
+
+    def check(self) -> None:
+        if not self.hears:
+            raise BusUnavailable(engine="fake")
+
+    def close(self) -> None:
+        self.kill()
+
+    # ------------------------------------------------------------ for tests
+    def cut(self) -> None:
+        self.hears = False
+
+    def join(self) -> None:
+        """What was said meanwhile arrives late; what others said meanwhile is lost here."""
+        if not self.hears:
+            self.hears = True
+            self._send()
+            self._recovered()
+
+    def kill(self) -> None:
+        self.hears = False
+        self._outbox.clear()
+        self._joined.remove(self)
+
+    def hear(self, room: str, payload: bytes) -> None:
+        if self.hears and room in self.rooms:
+            self._receive(room, *decode(payload))
+
+    def _send(self) -> None:
+        while self.hears and self._outbox:
+            self._joined.carry(self, *self._outbox.pop(0))

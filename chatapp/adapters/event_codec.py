@@ -38,5 +38,5 @@ def decode(payload: bytes) -> tuple[str, Event]:
     try:
         envelope = _ENVELOPES.decode(payload)
         return envelope.origin, _EVENTS[envelope.kind].decode(envelope.event)
-    except (msgspec.MsgspecError, KeyError) as exc:
+    except (msgspec.MsgspecError, KeyError, RecursionError) as exc:
         raise ValueError(f"not an event: {payload[:80]!r}") from exc

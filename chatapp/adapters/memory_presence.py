@@ -87,6 +87,14 @@ class MemoryPresence:
         """The conversations that a user's sockets are in."""
         return [conversation_id for conversation_id, viewers in self._rooms.items() if user_id in viewers]
 
+    def pairs(self) -> list[tuple[str, str]]:
+        """Every conversation that a socket is in, and for whom."""
+        return [(conversation_id, user_id) for conversation_id, viewers in self._rooms.items() for user_id in viewers]
+
+    def knows(self, user_id: str) -> bool:
+        """Whether the user shows any status, be it offline."""
+        return user_id in self._statuses
+
     def users(self) -> Collection[str]:
         """Ids of all users with sockets."""
         return self._sockets.keys()

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any
+from urllib.parse import unquote
 
 import gevent
 import redis
@@ -47,10 +48,12 @@ class RedisBus:
         self._client = _client(url)
         self._own_channel = f"{PREFIX}worker:{worker_id}"
         self._rooms: dict[str, Flag] = {}  # set once Redis has confirmed
+        self._late: set[str] = set()  # rooms whose confirmation nobody waits for any more
         self._outbox: deque[tuple[str, bytes]] = deque()
         self._outbox_filled = Flag()
         self._pubsub: Any = None
         self._heard_at = 0.0
+        self._asked_at = 0.0
         self._has_lost = False
         self._closed = False
         self._greenlets: list[gevent.Greenlet[..., Any]] = []
@@ -70,6 +73,7 @@ class RedisBus:
         flags = [flag for room in rooms if (flag := self._rooms.get(room)) and not flag.is_set()]
         if flags and self.hears:
             gevent.wait(flags, timeout=ANSWER_SECONDS)
+            self._late |= {room for room in rooms if (flag := self._rooms.get(room)) and not flag.is_set()}
 
     def unsubscribe(self, rooms: Collection[str]) -> None:
         self._ask("unsubscribe", [room for room in rooms if self._rooms.pop(room, None)])
@@ -143,16 +147,22 @@ class RedisBus:
 
     def _listen_once(self) -> None:
         pubsub: Any = self._client.pubsub()
-        waiting = {self._own_channel, *(PREFIX + room for room in self._rooms)}
-        pubsub.subscribe(*waiting)
-        self._pubsub = pubsub
-        while not self._closed:
+        pubsub.subscribe(self._own_channel)
+        self._asked_at = time.monotonic()
+        self._pubsub = pubsub  # from here on, who needs another room asks for it
+        rooms = [PREFIX + room for room in self._rooms]
+        waiting = {self._own_channel, *rooms}
+        if rooms:
+            pubsub.subscribe(*rooms)
+        while self._pubsub is pubsub:
             message = pubsub.get_message(timeout=CANARY_SECONDS)
             if message is None:
                 continue
             if message["type"] == "subscribe":
                 channel = message["channel"].decode()
                 self._confirm(channel)
+                if channel == self._own_channel and channel not in waiting:
+                    raise redis.ConnectionError("the library has connected again: something was missed")
                 if channel in waiting:
                     waiting.discard(channel)
                     if not waiting:  # from here on nothing is missed; what was before, the store knows
@@ -162,9 +172,13 @@ class RedisBus:
                 self._hear(message["channel"].decode(), message["data"])
 
     def _confirm(self, channel: str) -> None:
-        flag = self._rooms.get(channel.removeprefix(PREFIX))
+        room = channel.removeprefix(PREFIX)
+        flag = self._rooms.get(room)
         if flag:
             flag.set()
+        if room in self._late:  # who needed it went on without
+            self._late.discard(room)
+            self._recovered()
 
     def _hear(self, channel: str, payload: bytes) -> None:
         self._heard_at = time.monotonic()
@@ -179,6 +193,7 @@ class RedisBus:
 
     def _hang_up(self) -> None:
         pubsub, self._pubsub = self._pubsub, None
+        self._late.clear()
         for flag in self._rooms.values():
             flag.clear()
         if pubsub is not None:
@@ -195,16 +210,15 @@ class RedisBus:
             if self._has_lost and self.hears:
                 self._has_lost = False
                 self.publish([EVERYONE], ResyncNeeded())
-            if self._pubsub is not None and not self.hears and self._heard_at:
+            silent = time.monotonic() - max(self._heard_at, self._asked_at)
+            if self._pubsub is not None and silent >= DEAF_SECONDS:
                 self._interrupt()
             gevent.sleep(CANARY_SECONDS)
 
     def _interrupt(self) -> None:
         """The listener waits on a connection that says nothing any more."""
         log.warning("the bus has been silent for %s s", DEAF_SECONDS)
-        connection = getattr(self._pubsub, "connection", None)
-        if connection is not None:
-            connection.disconnect()
+        self._hang_up()
 
     def close(self) -> None:
         self._closed = True
@@ -234,6 +248,7 @@ def _by_sentinel(url: str, options: dict[str, Any]) -> redis.Redis:
     hosts, _, service = places.partition("/")
     sentinels = [(host, int(port or 26379)) for host, _, port in (place.partition(":") for place in hosts.split(","))]
     if secret:
-        options["password"] = secret.lstrip(":")
-    client: redis.Redis = Sentinel(sentinels, socket_timeout=ANSWER_SECONDS).master_for(service or "mymaster", **options)
+        options["password"] = unquote(secret.removeprefix(":"))
+    sentinel = Sentinel(sentinels, socket_timeout=ANSWER_SECONDS)
+    client: redis.Redis = sentinel.master_for(service or "mymaster", **options)
     return client

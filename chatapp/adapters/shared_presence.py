@@ -28,6 +28,9 @@ from chatapp.ports import Bus
 LEASE_SECONDS = 10.0
 """Ten beats. Issue of several workers: a killed worker's users are offline within 30 s."""
 
+Shown = tuple[Status, int]
+"""A status, and how often it has changed."""
+
 
 @dataclass(slots=True)
 class _Worker:
@@ -37,6 +40,16 @@ class _Worker:
     users: set[str] = field(default_factory=set)
     viewers: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # conversation → users
 
+    def view_ended(self, conversation_id: str, user_id: str) -> None:
+        if user_id in self.viewers.get(conversation_id, ()):
+            self.viewers[conversation_id].discard(user_id)
+            if not self.viewers[conversation_id]:
+                del self.viewers[conversation_id]
+
+    def forget_views_of(self, user_id: str) -> None:
+        for conversation_id in [id_ for id_, viewers in self.viewers.items() if user_id in viewers]:
+            self.view_ended(conversation_id, user_id)
+
 
 class SharedPresence:
     def __init__(self, bus: Bus, *, now: Callable[[], float]) -> None:
@@ -44,6 +57,7 @@ class SharedPresence:
         self._bus = bus
         self._now = now
         self._here = MemoryPresence()  # its statuses are everybody's
+        self._changes: dict[str, int] = {}  # user → how often their status has changed; the higher is later
         self._workers: dict[str, _Worker] = {}
         self._heard_since = now()
 
@@ -51,7 +65,9 @@ class SharedPresence:
     def add(self, user_id: str, socket_id: str) -> bool:
         first = self._here.add(user_id, socket_id)
         if first:
-            self._bus.publish([EVERYONE], UserArrived(user_id, self._here.statuses([user_id])[user_id]))
+            for worker in self._workers.values():  # what we have heard without listening for them may be old
+                worker.forget_views_of(user_id)
+            self._bus.publish([EVERYONE], UserArrived(user_id, *self._shown(user_id)))
         return first and not self._is_elsewhere(user_id)
 
     def remove(self, user_id: str, socket_id: str) -> bool:
@@ -67,10 +83,12 @@ class SharedPresence:
 
     def set_status(self, user_id: str, status: Status) -> None:
         self._here.set_status(user_id, status)
-        self._bus.publish([EVERYONE], StatusShown(user_id, status))
+        self._changes[user_id] = self._changes.get(user_id, 0) + 1
+        self._bus.publish([EVERYONE], StatusShown(user_id, *self._shown(user_id)))
 
     def forget(self, user_id: str) -> None:
         self._here.forget(user_id)
+        self._changes.pop(user_id, None)
 
     def statuses(self, user_ids: Collection[str]) -> Mapping[str, Status]:
         return self._here.statuses(user_ids)
@@ -103,7 +121,7 @@ class SharedPresence:
             self._here.evict(conversation_id, user_id)
             self._bus.publish([conversation_room(conversation_id)], ViewerLeft(conversation_id, user_id))
         for worker in self._workers.values():
-            worker.viewers[conversation_id].discard(user_id)
+            worker.view_ended(conversation_id, user_id)
 
     # ------------------------------------------------------------ the other workers
     def is_here(self, user_id: str) -> bool:
@@ -113,9 +131,14 @@ class SharedPresence:
     def is_viewed_here(self, conversation_id: str) -> bool:
         return bool(self._here.viewers(conversation_id))
 
+    def viewers_here(self) -> Collection[tuple[str, str]]:
+        """Conversations that sockets of this worker have open, and for whom."""
+        return self._here.pairs()
+
     def report(self, *, asks: bool) -> None:
         """Tell the others everything."""
-        self._bus.publish([EVERYONE], WorkerReported(dict(self._here.statuses(self._here.users())), asks))
+        shown = {user_id: self._shown(user_id) for user_id in self._here.users()}
+        self._bus.publish([EVERYONE], WorkerReported(shown, asks))
 
     def recovered(self) -> None:
         """We were deaf: nobody is dead for not having been heard, and everybody says again what they know."""
@@ -124,23 +147,24 @@ class SharedPresence:
 
     def hear(self, origin: str, event: Event) -> Collection[str]:
         """What another worker says. Ids of the users who by it have no socket anywhere any more."""
+        if origin not in self._workers and not isinstance(event, WorkerReported):
+            self.report(asks=True)  # it was taken for dead, or we missed its beginning: what else did it say?
         worker = self._workers.setdefault(origin, _Worker(self._now()))
         worker.heard_at = self._now()
         match event:
-            case UserArrived(user_id, status):
+            case UserArrived(user_id, status, changes):
                 worker.users.add(user_id)
-                self._learn({user_id: status})
+                self._learn({user_id: (status, changes)})
             case UserDeparted(user_id):
                 worker.users.discard(user_id)
                 return self._without_sockets([user_id])
-            case StatusShown(user_id, status):
-                self._here.set_status(user_id, status)
+            case StatusShown(user_id, status, changes):
+                if self._here.knows(user_id):  # else nobody would ever forget it again
+                    self._learn_status(user_id, status, changes)
             case ViewerEntered(conversation_id, user_id):
                 worker.viewers[conversation_id].add(user_id)
             case ViewerLeft(conversation_id, user_id):
-                worker.viewers[conversation_id].discard(user_id)
-                if not worker.viewers[conversation_id]:
-                    del worker.viewers[conversation_id]
+                worker.view_ended(conversation_id, user_id)
             case WorkerReported(statuses, asks):
                 return self._take_report(worker, statuses, asks=asks)
         return ()
@@ -157,23 +181,33 @@ class SharedPresence:
         gone = [user_id for origin in dead for user_id in self._workers.pop(origin).users]
         return self._without_sockets(gone)
 
-    def _take_report(self, worker: _Worker, statuses: Mapping[str, Status], *, asks: bool) -> Collection[str]:
+    def _take_report(self, worker: _Worker, statuses: Mapping[str, Shown], *, asks: bool) -> Collection[str]:
         before, worker.users = worker.users, set(statuses)
         worker.viewers.clear()
-        self._learn(statuses)
-        if asks:
+        if asks:  # before we tell what is open here: a report takes the place of all that
             self.report(asks=False)
+        self._learn(statuses)
         return self._without_sockets(before - worker.users)
 
-    def _learn(self, statuses: Mapping[str, Status]) -> None:
+    def _learn(self, statuses: Mapping[str, Shown]) -> None:
         """Somebody is elsewhere; when they are here too, the other worker must know what they have open here."""
-        known = self._here.statuses(statuses.keys())
-        for user_id, status in statuses.items():
-            if known[user_id] is Status.OFFLINE:
-                self._here.set_status(user_id, status)
+        for user_id, (status, changes) in statuses.items():
+            self._learn_status(user_id, status, changes)
+            if self._shown(user_id) != (status, changes):  # the other worker has missed a change
+                self._bus.publish([EVERYONE], StatusShown(user_id, *self._shown(user_id)))
             if self._here.has_sockets(user_id):
                 for conversation_id in self._here.viewing(user_id):
                     self._bus.publish([user_room(user_id)], ViewerEntered(conversation_id, user_id))
+
+    def _learn_status(self, user_id: str, status: Status, changes: int) -> None:
+        """The later one holds. Of two that were shown at once, every worker takes the same."""
+        known, known_changes = self._shown(user_id)
+        if not self._here.knows(user_id) or (changes, status) > (known_changes, known):
+            self._here.set_status(user_id, status)
+            self._changes[user_id] = changes
+
+    def _shown(self, user_id: str) -> Shown:
+        return self._here.statuses([user_id])[user_id], self._changes.get(user_id, 0)
 
     def _without_sockets(self, user_ids: Collection[str]) -> Collection[str]:
         return [user_id for user_id in user_ids if not self.has_sockets(user_id)]

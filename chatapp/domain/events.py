@@ -156,10 +156,11 @@ class WorkerEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class UserArrived(WorkerEvent):
-    """The user has a socket on this worker."""
+    """The user has a socket on this worker. ``changes`` counts the changes of their status: the higher is later."""
 
     user_id: str
     status: Status
+    changes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ class UserDeparted(WorkerEvent):
 class StatusShown(WorkerEvent):
     user_id: str
     status: Status
+    changes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +200,10 @@ class WorkerBeat(WorkerEvent):
 class WorkerReported(WorkerEvent):
     """Everybody who has a socket on this worker, in place of all that was said of it before.
 
-    ``asks`` is True when the others shall report too.
+    ``statuses``: user → status and how often it has changed. ``asks`` is True when the others shall report too.
     """
 
-    statuses: dict[str, Status]
+    statuses: dict[str, tuple[Status, int]]
     asks: bool
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, post_load, valid
 
 from chatapp.domain.commands import Command
 from chatapp.domain.errors import TooLarge
+from chatapp.protocol.dumping import make_dump
 
 ID_MAX_CHARS = 128
 NAME_MAX_CHARS = 200
@@ -39,6 +40,15 @@ class WireSchema(Schema):
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         field_obj.data_key = field_obj.data_key or camelcase(field_name)
+
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        if self._dump_one is None:
+            self._dump_one = make_dump(self.dump_fields)
+        if self.many if many is None else many:
+            return [self._dump_one(each) for each in obj]
+        return self._dump_one(obj)
+
+    _dump_one: Callable[[Any], dict[str, Any]] | None = None
 
 
 class CommandSchema(WireSchema):

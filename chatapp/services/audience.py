@@ -118,6 +118,14 @@ class Audience:
     def members(self, conversation_id: str) -> tuple[str, ...]:
         return tuple(self._marks.get(conversation_id, ()))
 
+    def counts(self, conversation_id: str, user_id: str) -> bool:
+        """Whether the user is an online member."""
+        return user_id in self._marks.get(conversation_id, ())
+
+    def conversations(self, user_id: str) -> frozenset[str]:
+        """Those in which the user is counted."""
+        return frozenset(self._conversations.get(user_id, ()))
+
     def present(self) -> tuple[str, ...]:
         return tuple(self._present)
 

@@ -274,6 +274,14 @@ class ConversationService:
         self._presence.evict(conversation_id, user_id)
         self._audience.remove(conversation_id, user_id)
 
+    def recheck(self, conversation_id: str, user_id: str) -> None:
+        """Let go of somebody who was taken out while we could not hear of it. Waits."""
+        with self._audience.arrival(user_id, conversation_id=conversation_id) as arrival:
+            try:
+                arrival.ask(lambda: self.require_participant(conversation_id, user_id))
+            except (ConversationNotFound, NotAParticipant):
+                self.let_go(conversation_id, user_id)
+
     def _close(self, gone: Deleted) -> None:
         if gone.conversation is not None:
             if gone.conversation.is_group:

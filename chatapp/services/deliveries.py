@@ -44,6 +44,9 @@ class Deliveries:
         """Everything up to ``last_seq`` is known to whoever listens here."""
         self._followed.setdefault(conversation_id, _Conversation(last_seq))
 
+    def follows(self, conversation_id: str) -> bool:
+        return conversation_id in self._followed
+
     def end(self, conversation_id: str) -> None:
         followed = self._followed.pop(conversation_id, None)
         if followed and followed.timer:
@@ -59,8 +62,7 @@ class Deliveries:
             return
         followed.waiting[event.message.seq] = event
         self._tell_what_is_next(followed)
-        if followed.waiting and followed.timer is None:
-            followed.timer = self._scheduler.call_later(PATIENCE_SECONDS, self.catch_up, event.message.conversation_id)
+        self._wait_for_the_rest(event.message.conversation_id, followed)
 
     def resync(self) -> None:
         """Anything may have been missed, in any conversation."""
@@ -74,28 +76,40 @@ class Deliveries:
             return
         followed.timer = None
         try:
-            while self._tell_from_store(conversation_id, followed):
-                pass
+            while True:
+                asked_for = sorted(followed.waiting)
+                if not self._tell_from_store(conversation_id, followed):
+                    break
         except Unavailable as exc:
             log.warning("catching up with %s failed, trying again: %s", conversation_id, exc)
             followed.timer = self._scheduler.call_later(RETRY_SECONDS, self.catch_up, conversation_id)
             return
-        # Purged messages leave holes that nothing will fill.
-        for seq in sorted(followed.waiting):
-            followed.last_seq = max(followed.last_seq, seq - 1)
-            self._tell_what_is_next(followed)
+        # Purged messages leave holes that nothing will fill. Of what came while the store answered it may know nothing.
+        for seq in asked_for:
+            if seq in followed.waiting:
+                followed.last_seq = seq - 1
+                self._tell_what_is_next(followed)
+        self._wait_for_the_rest(conversation_id, followed)
 
     def _tell_from_store(self, conversation_id: str, followed: _Conversation) -> bool:
         """True when there may be more."""
         found = self._messages.history(conversation_id, limit=PAGE, after=followed.last_seq)
         head = self._conversations.get(conversation_id) if found else None
+        if self._followed.get(conversation_id) is not followed:  # it has ended meanwhile
+            return False
         for message in found:
             if message.seq > followed.last_seq:  # else the bus was quicker
                 followed.waiting.pop(message.seq, None)
                 followed.last_seq = message.seq
                 self._tell(MessageSent(message, head))
+        for seq in [seq for seq in followed.waiting if seq <= followed.last_seq]:  # purged, on its way to us
+            del followed.waiting[seq]
         self._tell_what_is_next(followed)
         return len(found) == PAGE
+
+    def _wait_for_the_rest(self, conversation_id: str, followed: _Conversation) -> None:
+        if followed.waiting and followed.timer is None:
+            followed.timer = self._scheduler.call_later(PATIENCE_SECONDS, self.catch_up, conversation_id)
 
     def _tell_what_is_next(self, followed: _Conversation) -> None:
         while event := followed.waiting.pop(followed.last_seq + 1, None):

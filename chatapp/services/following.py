@@ -50,24 +50,22 @@ class Following:
 
     def conversations(self, heads: Callable[[], Iterable[Conversation]]) -> None:
         """Waits until these conversations are heard. ``heads`` asks the store, again when it was too early."""
-        unknown = [head for head in heads() if self._touch(head.id)]
+        unknown = {head.id for head in heads() if not self._touch(head.id)}
         if not unknown:
             return
-        self._bus.subscribe([conversation_room(head.id) for head in unknown])
-        ids = {head.id for head in unknown}
+        self._bus.subscribe([conversation_room(conversation_id) for conversation_id in unknown])
         for head in heads():  # what was sent before we listened is in here, what is sent from now on is heard
-            if head.id in ids:
+            if head.id in unknown:
                 self._deliveries.begin(head.id, head.last_seq)
 
     def _touch(self, conversation_id: str) -> bool:
-        """True when it was not followed."""
-        is_new = conversation_id not in self._conversations
+        """False while it is not followed, also when somebody else is just about to."""
         self._conversations[conversation_id] = self._now()
-        return is_new
+        return self._deliveries.follows(conversation_id)
 
     def _soon(self, conversation_id: str, last_seq: int) -> None:
         """Somebody here has just become a member; who tells us so cannot wait."""
-        if self._touch(conversation_id):
+        if not self._touch(conversation_id):
             self._deliveries.begin(conversation_id, last_seq)
             self._scheduler.call_later(0, self._listen, conversation_id)
 
@@ -93,6 +91,7 @@ class Following:
         conversations = [id_ for id_, needed in self._conversations.items() if now - needed >= IDLE_SECONDS]
         for user_id in users:
             del self._users[user_id]
+            self._audience.dismiss(user_id)  # what becomes of their conversations is not heard here any more
         for conversation_id in conversations:
             del self._conversations[conversation_id]
             self._deliveries.end(conversation_id)

@@ -205,12 +205,20 @@ class MessageService:
             self.refresh_audience()
             self._publisher.relay(MessagesPurged(), rooms=(EVERYONE,))
 
-    def refresh_audience(self) -> None:
-        """Nothing purged counts as unread; those online are counted from memory. Waits."""
+    def refresh_audience(self) -> list[tuple[str, str]]:
+        """Nothing purged counts as unread; those online are counted from memory. Waits.
+
+        Conversations and users who are counted there, although they are no participants by what the store says.
+        """
+        missing: list[tuple[str, str]] = []
         for user_id in self._audience.present():
+            counted = self._audience.conversations(user_id)
             with self._audience.arrival(user_id) as arrival:
                 entries = arrival.ask(partial(self._conversations.marks, user_id))
             self._audience.refresh(user_id, entries)
+            gone = counted.difference(entry.conversation.id for entry in entries)
+            missing += [(conversation_id, user_id) for conversation_id in gone]
+        return missing
 
     def _require_own(self, message_id: str, actor: Actor) -> Message:
         message = self._require(message_id)

@@ -104,9 +104,7 @@ class PresenceService:
         self._rooms.admit(socket_id, user.id)
         self._audience.admit(user.id, entries)
         first = self._presence.add(user.id, socket_id)
-        returning = self._departing.pop(user.id, None)
-        if returning:
-            returning.cancel()
+        returning = self._stop_waiting_for(user.id)
         was_hidden = first and self._presence.statuses([user.id])[user.id] is Status.OFFLINE
         if was_hidden:  # they had said so themselves before they left; whoever comes is online
             self._presence.set_status(user.id, Status.ONLINE)
@@ -133,16 +131,34 @@ class PresenceService:
         It tells when their grace is over; should it die before, each worker tells its own sockets.
         """
         for user_id in user_ids:
-            if user_id not in self._departing:
-                self._depart(user_id, self._grace_seconds + BACKUP_SECONDS, is_ours=False)
+            self._stop_waiting_for(user_id)  # they had come back since, elsewhere
+            self._depart(user_id, self._grace_seconds + BACKUP_SECONDS, is_ours=False)
 
     def stay_away(self, user_id: str) -> None:
         """Another worker has told that the user is offline."""
+        if self._presence.has_sockets(user_id):  # they came back while it was being told
+            if user_id in self._speaks_for.values():
+                self._scheduler.call_later(0, self._tell_again, user_id)
+            return
+        self._stop_waiting_for(user_id)
+        self._presence.forget(user_id)
+        self._audience.dismiss(user_id)
+
+    def _tell_again(self, user_id: str) -> None:
+        try:
+            user = self._users.get(user_id)
+        except Unavailable as exc:
+            log.warning("%s is not told to be back: %s", user_id, exc)
+            return
+        if user and self._presence.has_sockets(user_id):
+            self._publisher.publish(UserConnected(self._with_status(user)))
+
+    def _stop_waiting_for(self, user_id: str) -> bool:
+        """True when the user was within their grace."""
         departing = self._departing.pop(user_id, None)
         if departing:
             departing.cancel()
-        self._presence.forget(user_id)
-        self._audience.dismiss(user_id)
+        return departing is not None
 
     def close(self) -> None:
         """Remember when those who are here were last seen."""

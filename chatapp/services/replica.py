@@ -6,10 +6,12 @@ that only heard of it, and is told to its sockets.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Protocol
 
+from chatapp.domain.errors import Unavailable
 from chatapp.domain.events import (
     ConversationClosed,
     Event,
@@ -37,7 +39,10 @@ from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
 
+log = logging.getLogger(__name__)
+
 BEAT_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
 
 class WorkersPresence(Protocol):
@@ -50,6 +55,9 @@ class WorkersPresence(Protocol):
     def recovered(self) -> None: ...
 
     def forget(self, user_id: str) -> None: ...
+
+    def viewers_here(self) -> Collection[tuple[str, str]]:
+        """Conversations that sockets of this worker have open, and for whom."""
 
 
 class Replica:
@@ -92,7 +100,18 @@ class Replica:
     def recovered(self) -> None:
         self._workers.recovered()
         self._scheduler.call_later(0, self._deliveries.resync)
-        self._scheduler.call_later(0, self._messages.refresh_audience)
+        self._scheduler.call_later(0, self._refresh)
+
+    def _refresh(self) -> None:
+        """Who is a member of what, and what they have read, may have changed without our hearing it."""
+        try:
+            suspects = self._messages.refresh_audience()
+            suspects += [pair for pair in self._workers.viewers_here() if not self._audience.counts(*pair)]
+            for conversation_id, user_id in suspects:
+                self._conversations.recheck(conversation_id, user_id)
+        except Unavailable as exc:
+            log.warning("asking who is where failed, trying again: %s", exc)
+            self._scheduler.call_later(RETRY_SECONDS, self._refresh)
 
     def receive(self, room: str, origin: str, event: Event) -> None:
         """Never waits."""
@@ -119,7 +138,7 @@ class Replica:
             case UserDeleted(user_id):
                 self._rooms.disconnect(user_id)
             case MessagesPurged():
-                self._scheduler.call_later(0, self._messages.refresh_audience)
+                self._scheduler.call_later(0, self._refresh)
             case ResyncNeeded():
                 self._scheduler.call_later(0, self._deliveries.resync)
 

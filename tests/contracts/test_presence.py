@@ -5,13 +5,44 @@ from __future__ import annotations
 import pytest
 
 from chatapp.adapters.memory_presence import MemoryPresence
+from chatapp.adapters.shared_presence import SharedPresence
+from chatapp.domain.events import Event
 from chatapp.domain.models import Status
+from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Presence
+from tests.fakes import FakeBus, JoinedBuses
 
 
-@pytest.fixture(params=["memory"])
+def alone() -> SharedPresence:
+    return SharedPresence(FakeBus("alone"), now=lambda: 0.0)
+
+
+def beside_another() -> SharedPresence:
+    """Two workers; the sockets are all on the first one."""
+    buses = JoinedBuses()
+    first = _joined(buses.bus("first"))
+    _joined(buses.bus("second"))
+    return first
+
+
+def _joined(bus: FakeBus) -> SharedPresence:
+    presence = SharedPresence(bus, now=lambda: 0.0)
+
+    def receive(_room: str, origin: str, event: Event) -> None:
+        for user_id in presence.hear(origin, event):
+            presence.forget(user_id)
+
+    bus.subscribe([EVERYONE])
+    bus.start(receive, recovered=presence.recovered)
+    return presence
+
+
+PRESENCES = {"memory": MemoryPresence, "shared": alone, "beside": beside_another}
+
+
+@pytest.fixture(params=PRESENCES)
 def presence(request: pytest.FixtureRequest) -> Presence:
-    return {"memory": MemoryPresence}[request.param]()
+    return PRESENCES[request.param]()
 
 
 # ---------------------------------------------------------------- sockets

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,62 +14,86 @@ from gevent.event import Event as Signal
 
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
+from chatapp.adapters.shared_presence import SharedPresence
 from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.domain.commands import CreateConversation, JoinChat, JoinRoom, SendMessage
 from chatapp.domain.errors import StoreUnavailable, Unavailable
-from chatapp.domain.events import Event
+from chatapp.domain.events import Event, ProfileChanged
 from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
+from chatapp.domain.rooms import EVERYONE
+from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.conversations import ConversationService
+from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
+from chatapp.services.replica import Replica
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
 from tests.contracts.builders import NAMES, save_people
-from tests.fakes import FakeClock, ManualScheduler, RecordingPublisher, RecordingRooms, SequentialIds
+from tests.fakes import (
+    FakeBus,
+    FakeClock,
+    JoinedBuses,
+    ManualScheduler,
+    RecordingPublisher,
+    RecordingRooms,
+    SequentialIds,
+)
 
 GRACE_SECONDS = 2
 
 
+class BusPublisher(RecordingPublisher):
+    """``told`` holds what the sockets of each room here would hear, as ``(room, wire event)``. The bus has the rest."""
+
+    def __init__(self, bus: FakeBus) -> None:
+        super().__init__()
+        self.told: list[tuple[str, str]] = []
+        self._bus = bus
+        self._rows = rows_by_event()
+
+    def deliver(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
+        super().deliver(event, rooms=rooms)
+        self.told += [(room, name) for room, name in self._of(event) if rooms is None or room in rooms]
+
+    def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
+        super().relay(event, rooms=rooms)
+        self._bus.publish(dict.fromkeys(room for room, _ in self._of(event)) if rooms is None else rooms, event)
+
+    def _of(self, event: Event) -> list[tuple[str, str]]:
+        rows = [row for row in self._rows.get(type(event), ()) if row.when(event)]
+        return [(room, row.name) for row in rows for room in row.audience(event).rooms]
+
+    def clear(self) -> None:
+        super().clear()
+        self.told.clear()
+
+
 class World:
-    def __init__(self, folder: Path) -> None:
-        self.clock = FakeClock()
-        self.ids = SequentialIds()
-        self.scheduler = ManualScheduler(self.clock)
-        self.published = RecordingPublisher()
+    """One process alone; or, with a ``bus``, one of several workers: ``beside`` another they share store and time."""
+
+    def __init__(self, folder: Path, *, bus: FakeBus | None = None, beside: World | None = None) -> None:
+        self.clock = beside.clock if beside else FakeClock()
+        self.ids = beside.ids if beside else SequentialIds()
+        self.scheduler = beside.scheduler if beside else ManualScheduler(self.clock)
+        self.bus = bus or FakeBus("alone")
+        self.published = BusPublisher(self.bus) if bus else RecordingPublisher()
         self.rooms = RecordingRooms()
-        self.present = MemoryPresence()
-        self.store = SqliteStore(folder / "chat.db")
-        self.files = LocalFiles(folder / "uploads")
+        shared = SharedPresence(bus, now=lambda: self.clock.now().timestamp()) if bus else None
+        self.present = shared or MemoryPresence()
+        self.store = beside.store if beside else SqliteStore(folder / "chat.db")
+        self.files = beside.files if beside else LocalFiles(folder / "uploads")
         self.audience = Audience()
-        self.profiles = Profiles(self.store.users)
+        self.profiles = Profiles(
+            self.store.users,
+            changed=lambda user_id: self.published.relay(ProfileChanged(user_id), rooms=(EVERYONE,)),
+        )
         sweeper = AttachmentSweeper(self.files)
         time = {"clock": self.clock, "ids": self.ids}
         self.typing = TypingService(self.store, self.present, self.profiles, self.published, scheduler=self.scheduler)
-        self.presence = PresenceService(
-            self.store,
-            self.present,
-            self.audience,
-            self.profiles,
-            self.typing,
-            self.rooms,
-            self.published,
-            clock=self.clock,
-            scheduler=self.scheduler,
-            grace_seconds=GRACE_SECONDS,
-        )
-        self.conversations = ConversationService(
-            self.store,
-            self.present,
-            self.audience,
-            self.profiles,
-            self.rooms,
-            sweeper,
-            self.published,
-            **time,
-        )
         self.messages = MessageService(
             self.store,
             self.files,
@@ -80,10 +105,59 @@ class World:
             scheduler=self.scheduler,
             **time,
         )
+        self.following = following = None if shared is None else self._follow(shared)
+        self.presence = PresenceService(
+            self.store,
+            self.present,
+            self.audience,
+            self.profiles,
+            self.typing,
+            self.rooms,
+            self.published,
+            clock=self.clock,
+            scheduler=self.scheduler,
+            grace_seconds=GRACE_SECONDS,
+            following=following,
+        )
+        self.conversations = ConversationService(
+            self.store,
+            self.present,
+            self.audience,
+            self.profiles,
+            self.rooms,
+            sweeper,
+            self.published,
+            following=following,
+            **time,
+        )
         self.users = UserService(
             self.store, self.present, self.conversations, self.profiles, self.rooms, self.published, **time
         )
         save_people(self.store)
+        if shared and following:
+            following.start()
+            self._replicate(shared)
+
+    def _follow(self, shared: SharedPresence) -> Following:
+        return Following(
+            self.bus, self.audience, shared, self.messages.deliveries, clock=self.clock, scheduler=self.scheduler
+        )
+
+    def _replicate(self, shared: SharedPresence) -> None:
+        self.replica = Replica(
+            self.bus,
+            shared,
+            self.audience,
+            self.profiles,
+            self.messages.deliveries,
+            self.rooms,
+            self.published,
+            self.conversations,
+            self.messages,
+            self.presence,
+            scheduler=self.scheduler,
+        )
+        self.replica.start()
 
     def close(self) -> None:
         self.store.close()
@@ -139,6 +213,32 @@ def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path)
     yield world
     world.close()
+
+
+@dataclass
+class Cluster:
+    """Three workers over one store. Time passes for all when ``pass_time`` is called."""
+
+    buses: JoinedBuses
+    one: World
+    two: World
+    three: World
+
+    def pass_time(self, seconds: float) -> None:
+        self.one.scheduler.advance(seconds)
+
+    def clear(self) -> None:
+        for world in (self.one, self.two, self.three):
+            world.published.clear()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    buses = JoinedBuses()
+    one = World(tmp_path, bus=buses.bus("one"))
+    two, three = (World(tmp_path, bus=buses.bus(name), beside=one) for name in ("two", "three"))
+    yield Cluster(buses, one, two, three)
+    one.close()
 
 
 class Gate:

@@ -106,6 +106,16 @@ def test_a_stop_ends_idle_connections_and_finishes_what_was_begun(world: World) 
     assert world.server.pool.join(PATIENCE)
 
 
+def test_a_stop_while_the_server_starts_is_kept_in_mind() -> None:
+    server = ChatServer(("127.0.0.1", 0), application=None, spawn=Pool(100), log=None, handler_class=ChatHandler)
+    server.update_environ = server.stop_listening  # is called halfway, and waits for a resolver
+    server.start()
+    assert server.is_stopping
+    assert not server.started
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", server.server_port), timeout=PATIENCE)
+
+
 def test_upgrade_counts_only_when_connection_says_so(world: World) -> None:
     for header, kept in ((b"close", False), (b"keep-alive", False), (b"keep-alive, Upgrade", True)):
         connection = world.connect()
@@ -155,3 +165,55 @@ def test_a_failure_below_the_application_is_logged_and_a_500_without_text(world:
     answer = read_to_end(connection)
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert b"secret" not in answer
+
+
+HANDSHAKE = (
+    b"GET %s HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+
+
+def test_a_handshake_that_nobody_accepts_is_answered_by_http(world: World) -> None:
+    connection = world.connect()
+    connection.sendall(HANDSHAKE % b"/")
+    answer = read_to_end(connection)
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"Upgrade" not in answer
+    assert answer.endswith(b"\r\n\r\nhola")
+
+
+def test_what_follows_an_accepted_handshake_is_its_acceptor_s_alone(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def accept(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        handler = environ["chatapp.handshake"]
+        handler.accept_websocket()
+        handler.socket.sendall(handler.rfile.readline())
+        start_response("200 OK", [("Content-Length", "2")])(b"written")
+        return [b"OK"]
+
+    world.server.application = accept
+    connection = world.connect()
+    connection.sendall(HANDSHAKE % b"/" + b"frames\n")
+    answer = read_to_end(connection)
+    assert answer.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
+    assert answer.endswith(b"\r\n\r\nframes\n")
+    assert b"Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=" in answer
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_body_beside_talk_of_upgrades_is_no_next_request(world: World) -> None:
+    def read(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        assert environ["wsgi.input"].read(3) == b"GET"
+        return answer(environ, start_response)
+
+    answer, world.server.application = world.server.application, read
+    connection = world.connect()
+    connection.sendall(
+        b"POST / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 18\r\n\r\n"
+        b"GET /x HTTP/1.1\r\n\r"
+    )
+    read_answer(connection)
+    connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\nGET")
+    assert read_to_end(connection).startswith(b"HTTP/1.1 200 OK")
+    assert world.environ["PATH_INFO"] == "/"

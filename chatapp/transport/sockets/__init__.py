@@ -10,6 +10,8 @@ from flask_socketio import SocketIO
 
 from chatapp.protocol.wire_json import WireJson
 from chatapp.settings import Settings
+from chatapp.transport.sockets.direct import use_direct_sockets
+from chatapp.transport.sockets.fanout import FanoutManager
 from chatapp.transport.sockets.library import never_wait_for_goodbyes, use_own_websocket
 from chatapp.transport.sockets.packets import ChatPacket
 
@@ -32,6 +34,7 @@ def create_socketio(app: Flask, settings: Settings) -> SocketIO:
         path=settings.socket_path,
         async_mode="gevent",
         async_handlers=False,  # a client's events are handled in the order sent
+        client_manager=FanoutManager(),
         serializer=ChatPacket,
         json=WireJson,
         manage_session=False,
@@ -43,5 +46,6 @@ def create_socketio(app: Flask, settings: Settings) -> SocketIO:
         engineio_logger=logging.getLogger("chatapp.library.engineio"),
     )
     use_own_websocket(socketio.server)
+    use_direct_sockets(socketio.server)
     never_wait_for_goodbyes(socketio.server)
     return socketio

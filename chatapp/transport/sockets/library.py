@@ -6,6 +6,7 @@ All of it stands here, and ``tests/transport/sockets/test_library.py`` fails whe
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -36,6 +37,12 @@ def never_wait_for_goodbyes(server: socketio.Server) -> None:
     server.eio.disconnect = disconnect
 
 
+def begin_ids_with_the_worker(server: socketio.Server) -> None:
+    """Session ids begin with the process id in hex and a dot: any worker then knows whose a session is."""
+    unowned = server.eio.generate_id
+    server.eio.generate_id = lambda: f"{os.getpid():x}.{unowned()}"
+
+
 class WebSocketTransport:
     """What python-engineio expects of a WebSocket: it is called once as a WSGI application, then used by one reader
     and one writer."""
@@ -45,21 +52,18 @@ class WebSocketTransport:
         self._max_message_bytes = server.max_http_buffer_size
 
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        accepted = environ.get("wsgi.websocket")
-        if accepted is None:  # asks for an upgrade, but its handshake was none
+        connection = environ.get("chatapp.handshake")
+        if connection is None:  # asks for an upgrade, but its handshake was none
             start_response("400 Bad Request", [("Content-Type", "text/plain")])
             return [b"not a WebSocket handshake"]
-        connection = accepted.handler
-        accepted.closed = True  # it must not write a close frame of its own
-        self._websocket = WebSocket(
-            connection.socket, connection.rfile.read1, max_message_bytes=self._max_message_bytes
-        )
+        connection.accept_websocket()
+        self.websocket = WebSocket(connection.socket, connection.rfile.read1, max_message_bytes=self._max_message_bytes)
         self._handler(self)
         return []
 
     def wait(self) -> str | bytes | None:
         """The next packet, or None at the end."""
-        packet = self._websocket.receive()
+        packet = self.websocket.receive()
         if not isinstance(packet, str):
             return packet
         try:
@@ -67,11 +71,11 @@ class WebSocketTransport:
                 raise ValueError
             return base64.b64decode(packet[1:]) if packet.startswith("b") else packet
         except ValueError:  # binascii's Error is one
-            self._websocket.close()
+            self.websocket.close()
             return None
 
     def send(self, packet: str | bytes) -> None:
-        self._websocket.send(packet)
+        self.websocket.send(packet)
 
     def close(self) -> None:
-        self._websocket.close()
+        self.websocket.close()

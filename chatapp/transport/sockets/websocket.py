@@ -33,6 +33,17 @@ FRAMES_PER_WRITE = 64
 """Buffers in one ``sendmsg``; Linux takes up to 1,024 (IOV_MAX)."""
 
 
+_DUE: list[WebSocket] = []
+"""Those that have something to write at the end of this turn; there is one event loop in a process."""
+
+
+def _write_due() -> None:
+    due = _DUE[:]
+    _DUE.clear()
+    for websocket in due:
+        websocket.write_turn()
+
+
 class ProtocolViolation(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -62,6 +73,7 @@ class WebSocket:
         self._read = read
         self._max_message_bytes = max_message_bytes
         self._received = bytearray()
+        self._turn: list[bytes] | None = None
         self._backlog: deque[bytes | memoryview] = deque()
         self._backlog_bytes = 0
         self._watcher: Any = None
@@ -70,7 +82,25 @@ class WebSocket:
 
     # ------------------------------------------------------------ writing
     def send(self, message: str | bytes) -> None:
+        self.write_turn()  # nothing overtakes
         self.write(message_frame(message))
+
+    def write_soon(self, frame: bytes) -> None:
+        """Put a frame on its way at the end of this turn of the event loop: what a client is told in one turn leaves
+        in one system call."""
+        if self._turn is not None:
+            self._turn.append(frame)
+        elif not self.is_closed:
+            self._turn = [frame]
+            if not _DUE:
+                get_hub().loop.run_callback(_write_due)
+            _DUE.append(self)
+
+    def write_turn(self) -> None:
+        """Write what ``write_soon`` has collected."""
+        frames, self._turn = self._turn, None
+        if frames:
+            self.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     def write(self, data: bytes) -> None:
         """Put whole frames on their way. Never blocks, never switches greenlets, never raises."""
@@ -94,6 +124,7 @@ class WebSocket:
         """Say goodbye after everything that waits; the reader ends when the client answers or is gone."""
         if self.is_closed:
             return
+        self.write_turn()
         self.write(frame(CLOSE, code.to_bytes(2, "big")))
         self.is_closed = True
         if not self._backlog:
@@ -102,6 +133,7 @@ class WebSocket:
     def abort(self) -> None:
         """The connection is over, whatever waits."""
         self.is_closed = True
+        self._turn = None
         self._backlog.clear()
         self._backlog_bytes = 0
         self._stop_watching()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import inspect
 import logging
+import os
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,7 @@ from chatapp.transport.sockets import POLL_MAX_PACKETS
 from chatapp.transport.sockets.library import (
     FIRST_CHARACTERS,
     WebSocketTransport,
+    begin_ids_with_the_worker,
     never_wait_for_goodbyes,
     use_own_websocket,
 )
@@ -106,6 +108,26 @@ def test_the_libraries_log_where_they_are_told_to() -> None:
     assert (server.logger, server.eio.logger) == (told, told)
 
 
+# ---------------------------------------------------------------- session ids
+def test_session_ids_come_from_generate_id_and_can_name_their_worker(server: socketio.Server) -> None:
+    assert "sid = self.generate_id()" in inspect.getsource(engineio.Server._handle_connect)
+    plain = server.eio.generate_id()
+    assert "." not in plain, "an id of the library's could be read as another worker's"
+    begin_ids_with_the_worker(server)
+    first, second = server.eio.generate_id(), server.eio.generate_id()
+    assert first != second
+    owner, _, rest = first.partition(".")
+    assert int(owner, 16) == os.getpid()
+    assert len(rest) == len(plain)
+
+
+def test_engine_io_looks_at_a_session_before_it_upgrades_to_it() -> None:
+    """So an unknown one is refused by HTTP: the handshake is answered by whoever takes the WebSocket."""
+    source = inspect.getsource(engineio.Server.handle_request)
+    assert source.index("if sid not in self.sockets") < source.index("socket.handle_get_request(")
+    assert source.index("elif socket.upgraded") < source.index("socket.handle_get_request(")
+
+
 # ---------------------------------------------------------------- goodbyes
 def test_a_disconnect_waits_for_nobody(server: socketio.Server) -> None:
     never_wait_for_goodbyes(server)
@@ -125,15 +147,19 @@ def test_a_disconnect_waits_for_nobody(server: socketio.Server) -> None:
 
 # ---------------------------------------------------------------- the transport
 class Accepted:
-    """A handshake that gevent-websocket has answered."""
+    """A handshake that gevent-websocket has found good, and that the transport is to answer."""
 
     def __init__(self, handle: Any) -> None:
         self.ours, self.theirs = gevent_socket.socketpair()
         self.theirs.settimeout(10)
         self.rfile = self.ours.makefile("rb", -1)
-        self.websocket = SimpleNamespace(handler=SimpleNamespace(socket=self.ours, rfile=self.rfile), closed=False)
+        self.answered = 0
+        connection = SimpleNamespace(socket=self.ours, rfile=self.rfile, accept_websocket=self._answer)
         self.transport = WebSocketTransport(handle, SimpleNamespace(max_http_buffer_size=1000))
-        self.serving = gevent.spawn(self.transport, {"wsgi.websocket": self.websocket}, lambda *_: None)
+        self.serving = gevent.spawn(self.transport, {"chatapp.handshake": connection}, lambda *_: None)
+
+    def _answer(self) -> None:
+        self.answered += 1
 
     def frame(self) -> tuple[int, bytes]:
         return server_frame(lambda size: self.theirs.recv(size, gevent_socket.MSG_WAITALL))
@@ -173,7 +199,7 @@ def test_packets_are_read_and_written(accepted: Accepted, heard: list[str | byte
     accepted.theirs.shutdown(gevent_socket.SHUT_WR)
     accepted.serving.join(10)
     assert heard == ["3", b"\x01", b"\x02\x03", None]
-    assert accepted.websocket.closed, "gevent-websocket would write a close frame of its own"
+    assert accepted.answered == 1
 
 
 @pytest.mark.parametrize("packet", ["", "7", "x", "²", "bA"])
@@ -213,5 +239,11 @@ def test_the_handler_s_inner_methods_are_where_we_override_them() -> None:
     assert "return self._handle_client_error(ex)" in source
     assert "self._log_error(t, v, tb)" in inspect.getsource(pywsgi.WSGIHandler.handle_error)
     assert "self.result = self.upgrade_websocket()" in inspect.getsource(WebSocketHandler.run_application)
+    prepared = inspect.getsource(WebSocketHandler.upgrade_connection)
+    assert "'wsgi.websocket': self.websocket" in prepared
+    assert 'self.start_response("101 Switching Protocols", headers)' in prepared
+    assert "self._connection_upgrade_requested()" in inspect.getsource(pywsgi.WSGIHandler.get_environ)
+    assert "while self.socket is not None:" in inspect.getsource(pywsgi.WSGIHandler.handle)
+    assert "if rfile is None:" in inspect.getsource(pywsgi.WSGIHandler.__init__)
     for name in ("handle", "read_requestline", "read_request", "get_environ", "_handle_client_error", "_log_error"):
         assert getattr(ChatHandler, name) is not getattr(pywsgi.WSGIHandler, name)

@@ -311,3 +311,49 @@ def test_a_client_that_leaves_with_a_backlog_ends_it(line: Line) -> None:
     assert waiting.get(timeout=PATIENCE) is None
     assert line.websocket.is_closed
     assert line.websocket._watcher is None
+
+
+# ---------------------------------------------------------------- writing at the end of a turn
+class CountingKernel:
+    """The socket beneath, counting what is asked of it."""
+
+    def __init__(self, kernel: Any) -> None:
+        self._kernel = kernel
+        self.sends: list[bytes] = []
+
+    def send(self, data: bytes) -> int:
+        self.sends.append(bytes(data))
+        return int(self._kernel.send(data))
+
+
+def test_what_is_told_in_one_turn_leaves_in_one_call_and_in_order(line: Line) -> None:
+    line.websocket._kernel = kernel = CountingKernel(line.websocket._kernel)
+    for text in ("one", "two", "three"):
+        line.websocket.write_soon(message_frame(text))
+    assert kernel.sends == []
+    assert [line.peer.frame() for _ in range(3)] == [(TEXT, b"one"), (TEXT, b"two"), (TEXT, b"three")]
+    assert len(kernel.sends) == 1
+    line.websocket.write_soon(message_frame("four"))
+    assert line.peer.frame() == (TEXT, b"four")
+
+
+def test_a_message_sent_at_once_does_not_overtake(line: Line) -> None:
+    line.websocket.write_soon(message_frame("first"))
+    line.websocket.send("second")
+    assert [line.peer.frame() for _ in range(2)] == [(TEXT, b"first"), (TEXT, b"second")]
+
+
+def test_a_goodbye_comes_after_what_waits_for_the_end_of_the_turn(line: Line) -> None:
+    line.websocket.write_soon(message_frame("last words"))
+    line.websocket.close()
+    line.websocket.write_soon(message_frame("too late"))
+    assert line.peer.frame() == (TEXT, b"last words")
+    assert line.peer.frame()[0] == CLOSE
+    assert line.peer.at_end()
+
+
+def test_an_abort_drops_what_waits_for_the_end_of_the_turn(line: Line) -> None:
+    line.websocket.write_soon(message_frame("never"))
+    line.websocket.abort()
+    gevent.sleep(0)
+    assert line.peer.at_end()

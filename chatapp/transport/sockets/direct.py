@@ -1,0 +1,106 @@
+"""Engine.IO sockets that write to their WebSocket themselves, with no queue and no writer greenlet in between.
+
+python-engineio gives each client a queue and a greenlet that empties it: two switches for each packet to each client.
+Here a packet is handed to the WebSocket in the greenlet that has it. While a client still polls, all is as the
+library does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import engineio
+import socketio
+from engineio import packet
+from engineio.exceptions import SocketIsClosedError, UnknownPacketError
+
+from chatapp.transport.sockets.websocket import WebSocket, message_frame
+
+PROBE, PROBED, UPGRADE = "2probe", "3probe", "5"
+
+
+class DirectSocket(engineio.socket.Socket):
+    """``websocket`` is set once the client has one, and the library's queue is empty from then on."""
+
+    websocket: WebSocket | None = None
+    connected: bool
+    upgraded: bool
+    closing: bool
+    closed: bool
+
+    def send(self, pkt: packet.Packet) -> None:
+        if self.websocket is None:
+            super().send(pkt)
+        elif self.closed:
+            raise SocketIsClosedError
+        else:
+            self.websocket.write_soon(message_frame(pkt.encode()))
+
+    def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
+        if self.websocket is None:
+            super().close(wait=wait, abort=abort, reason=reason)
+        elif not self.closed and not self.closing:
+            self.closing = True
+            reason = reason or self.server.reason.SERVER_DISCONNECT
+            self.server._trigger_event("disconnect", self.sid, reason, run_async=False)
+            if not abort:
+                self.websocket.write_soon(message_frame(packet.Packet(packet.CLOSE).encode()))
+            self.closed = True
+            self.websocket.close()
+
+    def _websocket_handler(self, transport: Any) -> list[bytes]:
+        """The whole life of the WebSocket, in the greenlet that reads it."""
+        if self.connected:
+            if not self._upgrade(transport):
+                return []
+        else:
+            self.connected = self.upgraded = True
+        self._flush_queue(transport.websocket)
+        self.websocket = transport.websocket
+        self._read(transport)
+        self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+        return []
+
+    def _upgrade(self, transport: Any) -> bool:
+        """From polling; what is sent meanwhile waits in the queue."""
+        self.upgrading = True
+        try:
+            if transport.wait() != PROBE:
+                return False
+            transport.send(PROBED)
+            self.queue.put(packet.Packet(packet.NOOP))  # ends the poll that waits
+            self.upgraded = transport.wait() == UPGRADE
+            return self.upgraded
+        finally:
+            self.upgrading = False
+
+    def _flush_queue(self, websocket: WebSocket) -> None:
+        while not self.queue.empty():
+            waiting = self.queue.get(block=False)
+            self.queue.task_done()
+            if waiting is not None:
+                websocket.write_soon(message_frame(waiting.encode()))
+
+    def _read(self, transport: Any) -> None:
+        while (received := transport.wait()) is not None:
+            try:
+                self.receive(packet.Packet(encoded_packet=received))
+            except UnknownPacketError:
+                continue
+            except SocketIsClosedError:
+                return
+            except Exception:
+                self.server.logger.exception("receive error")
+                return
+
+
+def use_direct_sockets(server: socketio.Server) -> None:
+    """The library makes plain sockets and has no setting for it; the first thing it does with one is ``connect``."""
+    connected: Callable[[str, Any], Any] = server.eio.handlers["connect"]
+
+    def connect(sid: str, environ: Any) -> Any:
+        server.eio.sockets[sid].__class__ = DirectSocket
+        return connected(sid, environ)
+
+    server.eio.on("connect", connect)

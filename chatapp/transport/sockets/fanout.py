@@ -1,0 +1,95 @@
+"""Rooms and broadcasts: each packet is serialised once and framed once, and the same bytes go to every socket."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import socketio
+from engineio import packet as engine_packet
+from socketio import packet
+
+from chatapp.transport.sockets.direct import DirectSocket
+from chatapp.transport.sockets.websocket import message_frame
+
+
+class FanoutManager(socketio.Manager):
+    """The library's manager, which knows who is in which room; this one also knows in which rooms who is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._entered: defaultdict[str, set[str | None]] = defaultdict(set)  # socket → rooms
+
+    # ------------------------------------------------------------ rooms
+    def basic_enter_room(self, sid: str, namespace: str, room: str | None, eio_sid: str | None = None) -> None:
+        super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
+        self._entered[sid].add(room)
+
+    def basic_leave_room(self, sid: str, namespace: str, room: str | None) -> None:
+        super().basic_leave_room(sid, namespace, room)
+        rooms = self._entered.get(sid)
+        if rooms is not None:
+            rooms.discard(room)
+            if not rooms:
+                del self._entered[sid]
+
+    def basic_disconnect(self, sid: str, namespace: str, **_: Any) -> None:
+        """The library looks through all rooms there are; this through the socket's own."""
+        for room in tuple(self._entered.get(sid, ())):
+            self.basic_leave_room(sid, namespace, room)
+        self.callbacks.pop(sid, None)
+        for pending in (self.pending_connect, self.pending_disconnect):
+            waiting = pending.get(namespace, [])
+            if sid in waiting:
+                waiting.remove(sid)
+                if not waiting:
+                    del pending[namespace]
+
+    def get_rooms(self, sid: str, namespace: str) -> list[str]:
+        return [room for room in self._entered.get(sid, ()) if room is not None]
+
+    # ------------------------------------------------------------ broadcasts
+    def emit(
+        self,
+        event: str,
+        data: Any,
+        namespace: str,
+        room: str | Collection[str] | None = None,
+        skip_sid: str | Collection[str] | None = None,
+        callback: Any = None,
+        to: str | Collection[str] | None = None,
+        **_: Any,
+    ) -> None:
+        """Whether the clients acknowledge is never asked: ``callback`` is not supported."""
+        assert callback is None, "a broadcast has no acknowledgement"
+        participants = self._participants(namespace, to or room)
+        if not participants:
+            return
+        encoded = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, data]).encode()
+        engine = engine_packet.Packet(engine_packet.MESSAGE, encoded)
+        frame = message_frame(engine.encode())
+        skipped = {skip_sid} if isinstance(skip_sid, str) else set(skip_sid or ())
+        sockets = self.server.eio.sockets
+        for sid, eio_sid in participants:
+            if sid in skipped:
+                continue
+            socket = sockets.get(eio_sid)
+            if socket is None or socket.closed:
+                continue
+            websocket = socket.websocket if isinstance(socket, DirectSocket) else None
+            if websocket is not None:
+                websocket.write_soon(frame)
+            else:
+                socket.send(engine)  # it polls
+
+    def _participants(self, namespace: str, room: str | Collection[str] | None) -> Iterable[tuple[str, str]]:
+        """A copy: sending may close a socket, which leaves its rooms."""
+        rooms = self.rooms.get(namespace, {})
+        if room is None or isinstance(room, str):
+            return list(rooms[room].items()) if room in rooms else ()
+        found: dict[str, str] = {}
+        for each in room:
+            if each in rooms:
+                found.update(rooms[each])
+        return list(found.items())

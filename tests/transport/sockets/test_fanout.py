@@ -1,0 +1,149 @@
+"""Broadcasts: who gets them, in how many bytes' worth of work, and that the rooms stay tidy."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import engineio
+import pytest
+import socketio
+
+from chatapp.protocol.wire_json import WireJson
+from chatapp.transport.sockets import fanout
+from chatapp.transport.sockets.direct import DirectSocket, use_direct_sockets
+from chatapp.transport.sockets.fanout import FanoutManager
+from chatapp.transport.sockets.packets import ChatPacket
+from chatapp.transport.sockets.websocket import message_frame
+
+
+class Wire:
+    """A WebSocket that remembers."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+
+    def write_soon(self, frame: bytes) -> None:
+        self.frames.append(frame)
+
+
+class Server:
+    """A Socket.IO server with our manager, and sockets that nobody is behind."""
+
+    def __init__(self) -> None:
+        self.manager = FanoutManager()
+        self.server = socketio.Server(
+            async_mode="gevent", client_manager=self.manager, serializer=ChatPacket, json=WireJson, logger=False
+        )
+
+    def direct(self, name: str, *rooms: str) -> Wire:
+        socket = DirectSocket(self.server.eio, name)
+        socket.websocket = wire = Wire()  # type: ignore[assignment]
+        self._enter(name, socket, rooms)
+        return wire
+
+    def polling(self, name: str, *rooms: str) -> list[str]:
+        sent: list[str] = []
+        socket = SimpleNamespace(closed=False, send=lambda packet: sent.append(packet.encode()))
+        self._enter(name, socket, rooms)
+        return sent
+
+    def _enter(self, name: str, socket: Any, rooms: tuple[str, ...]) -> None:
+        self.server.eio.sockets[name] = socket
+        for room in (None, name, *rooms):
+            self.manager.basic_enter_room(name, "/", room, eio_sid=name)
+
+    def emit(self, data: Any = 1, **kwargs: Any) -> None:
+        self.server.emit("told", data, namespace="/", **kwargs)
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+TOLD = message_frame('42["told",1]')
+
+
+def test_a_room_hears_and_nobody_else_does(server: Server) -> None:
+    inside, outside = server.direct("a", "room"), server.direct("b", "other")
+    server.emit(to="room")
+    assert (inside.frames, outside.frames) == ([TOLD], [])
+
+
+def test_all_get_the_same_bytes_made_once(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(fanout, "message_frame", lambda text: made.append(text) or message_frame(text))
+    wires = [server.direct(f"s{number}", "room") for number in range(5)]
+    server.emit(to="room")
+    assert len(made) == 1
+    assert all(wire.frames[0] is wires[0].frames[0] for wire in wires)
+
+
+def test_a_socket_in_several_of_the_rooms_hears_it_once(server: Server) -> None:
+    wire = server.direct("a", "one", "two")
+    server.emit(to=["one", "two", "none"])
+    assert wire.frames == [TOLD]
+
+
+@pytest.mark.parametrize("skipped", ["a", ["a"], ("a", "x")])
+def test_who_is_left_out_hears_nothing(server: Server, skipped: Any) -> None:
+    left_out, other = server.direct("a", "room"), server.direct("b", "room")
+    server.emit(to="room", skip_sid=skipped)
+    assert (left_out.frames, other.frames) == ([], [TOLD])
+
+
+def test_without_a_room_everybody_hears(server: Server) -> None:
+    wires = server.direct("a"), server.direct("b", "room")
+    server.emit()
+    assert [wire.frames for wire in wires] == [[TOLD], [TOLD]]
+
+
+def test_who_polls_gets_it_in_the_library_s_way(server: Server) -> None:
+    sent = server.polling("a", "room")
+    server.emit(to="room")
+    assert sent == ['42["told",1]']
+
+
+def test_a_socket_that_is_gone_or_closing_is_passed_over(server: Server) -> None:
+    gone, closed, there = server.direct("a", "room"), server.direct("b", "room"), server.direct("c", "room")
+    del server.server.eio.sockets["a"]
+    server.server.eio.sockets["b"].closed = True
+    server.emit(to="room")
+    assert (gone.frames, closed.frames, there.frames) == ([], [], [TOLD])
+
+
+def test_nobody_in_a_room_is_nothing_to_do(server: Server) -> None:
+    server.emit(to="nowhere")
+    server.emit(to=["nowhere"])
+
+
+def test_a_socket_s_rooms_are_known_and_left_with_it(server: Server) -> None:
+    server.direct("a", "one", "two")
+    server.direct("b", "one")
+    assert sorted(server.manager.get_rooms("a", "/")) == ["a", "one", "two"]
+    server.manager.basic_leave_room("a", "/", "two")
+    assert sorted(server.manager.get_rooms("a", "/")) == ["a", "one"]
+    server.manager.basic_disconnect("a", "/")
+    assert server.manager.get_rooms("a", "/") == []
+    assert set(server.manager.rooms["/"]) == {None, "b", "one"}
+    server.manager.basic_disconnect("b", "/")
+    assert server.manager.rooms == {}
+    server.manager.basic_disconnect("b", "/")
+
+
+def test_a_socket_that_leaves_while_connecting_is_forgotten_there_too(server: Server) -> None:
+    sid = server.manager.pre_connect("eio", "/")
+    other = server.manager.pre_connect("eio2", "/")
+    server.manager.pre_disconnect(sid, "/")
+    server.manager.basic_disconnect(sid, "/")
+    assert (server.manager.pending_connect, server.manager.pending_disconnect) == ({"/": [other]}, {})
+
+
+def test_sockets_are_made_direct_before_anything_else_happens_to_them(server: Server) -> None:
+    use_direct_sockets(server.server)
+    server.server.eio.sockets["new"] = engineio.socket.Socket(server.server.eio, "new")
+    environ = SimpleNamespace()
+    server.server.eio.handlers["connect"]("new", environ)
+    assert isinstance(server.server.eio.sockets["new"], DirectSocket)
+    assert server.server.environ["new"] is environ
