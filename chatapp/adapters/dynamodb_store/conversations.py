@@ -19,15 +19,9 @@ from chatapp.adapters.dynamodb_store.heads import (
     with_members,
     write_chunks,
 )
-from chatapp.adapters.dynamodb_store.items import (
-    from_conversation,
-    from_ms,
-    read_up_to,
-    to_conversation,
-    to_entry,
-    to_ms,
-)
+from chatapp.adapters.dynamodb_store.items import from_conversation, read_up_to, to_conversation, to_entry
 from chatapp.adapters.dynamodb_store.membership import Membership, new_member
+from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.errors import NotAParticipant, StoreUnavailable
 from chatapp.domain.models import Conversation, InboxEntry, Page
 from chatapp.ports import Deleted, Departure, ReadMark

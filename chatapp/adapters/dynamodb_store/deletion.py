@@ -9,8 +9,8 @@ from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import Action, Delete, Item, Put, Update
 from chatapp.adapters.dynamodb_store.client import Dynamo, new_token
 from chatapp.adapters.dynamodb_store.heads import UNCHANGED, Whole, read_whole
-from chatapp.adapters.dynamodb_store.items import to_ms
 from chatapp.adapters.dynamodb_store.remains import orphans, remove_messages
+from chatapp.adapters.times import to_ms
 from chatapp.domain.errors import ConversationNotFound, StoreUnavailable
 from chatapp.domain.models import Attachment
 from chatapp.ports import Deleted

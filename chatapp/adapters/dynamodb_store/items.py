@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import overload
 
 from chatapp.adapters.dynamodb_store.actions import Item
+from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.models import (
     Attachment,
     Conversation,
@@ -18,18 +17,6 @@ from chatapp.domain.models import (
     Sender,
     User,
 )
-
-
-def to_ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
-
-
-@overload
-def from_ms(ms: int) -> datetime: ...
-@overload
-def from_ms(ms: None) -> None: ...
-def from_ms(ms: int | None) -> datetime | None:
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
 
 
 # ---------------------------------------------------------------- users

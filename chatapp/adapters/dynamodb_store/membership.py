@@ -19,7 +19,7 @@ from chatapp.adapters.dynamodb_store.heads import (
     without_member,
     write_chunks,
 )
-from chatapp.adapters.dynamodb_store.items import to_ms
+from chatapp.adapters.times import to_ms
 from chatapp.domain.errors import ConversationNotFound, NotAGroup, NotAParticipant
 from chatapp.domain.models import Conversation
 from chatapp.ports import Departure

@@ -10,11 +10,12 @@ from chatapp.adapters.dynamodb_store import keys, reading
 from chatapp.adapters.dynamodb_store.actions import Action, Delete, Item, Update
 from chatapp.adapters.dynamodb_store.client import Dynamo, LostRace, new_token
 from chatapp.adapters.dynamodb_store.deletion import Deletion
-from chatapp.adapters.dynamodb_store.items import to_attachment, to_message, to_ms
+from chatapp.adapters.dynamodb_store.items import to_attachment, to_message
 from chatapp.adapters.dynamodb_store.outbox import Outbox
 from chatapp.adapters.dynamodb_store.purging import Purging
 from chatapp.adapters.dynamodb_store.remains import orphans, refers_to_file
 from chatapp.adapters.dynamodb_store.sending import Send, Sending
+from chatapp.adapters.times import to_ms
 from chatapp.domain.errors import MessageDeletedAlready, MessageNotFound
 from chatapp.domain.models import Attachment, Message, Page
 from chatapp.ports import Appended, Deleted

@@ -10,8 +10,9 @@ from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import ABSENT, Action, Item, Put, Update
 from chatapp.adapters.dynamodb_store.client import Dynamo, RequestRefused
 from chatapp.adapters.dynamodb_store.heads import NOTHING_SAID, is_live, require_live
-from chatapp.adapters.dynamodb_store.items import from_last, from_message, from_ms, to_conversation, to_ms
+from chatapp.adapters.dynamodb_store.items import from_last, from_message, to_conversation
 from chatapp.adapters.dynamodb_store.reading import find
+from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.errors import ChatError, IdempotencyKeyReused, InvalidData, NotAParticipant
 from chatapp.domain.models import Conversation, LastMessage, Message
 from chatapp.domain.text import preview

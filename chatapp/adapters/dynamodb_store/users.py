@@ -9,7 +9,8 @@ from itertools import islice
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import ABSENT, Action, Delete, Item, Put, Update
 from chatapp.adapters.dynamodb_store.client import Dynamo, LostRace, new_token
-from chatapp.adapters.dynamodb_store.items import to_ms, to_user
+from chatapp.adapters.dynamodb_store.items import to_user
+from chatapp.adapters.times import to_ms
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.errors import UserNotFound
 from chatapp.domain.models import User

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from chatapp.adapters.cursors import make_cursor, read_cursor
 from chatapp.adapters.sqlite_store.database import Database
-from chatapp.adapters.sqlite_store.rows import from_ms, to_attachment, to_conversation, to_entry, to_json, to_ms
+from chatapp.adapters.sqlite_store.rows import to_attachment, to_conversation, to_entry, to_json
+from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.errors import ConversationNotFound, NotAGroup, NotAParticipant
 from chatapp.domain.models import Conversation, InboxEntry, Page
 from chatapp.ports import Deleted, Departure, ReadMark

@@ -9,14 +9,8 @@ from datetime import datetime
 
 from chatapp.adapters.cursors import make_cursor, read_cursor
 from chatapp.adapters.sqlite_store.database import Database
-from chatapp.adapters.sqlite_store.rows import (
-    MESSAGE_COLUMNS,
-    from_ms,
-    to_attachment,
-    to_conversation,
-    to_message,
-    to_ms,
-)
+from chatapp.adapters.sqlite_store.rows import MESSAGE_COLUMNS, to_attachment, to_conversation, to_message
+from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.errors import (
     ConversationNotFound,
     IdempotencyKeyReused,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import overload
 
+from chatapp.adapters.times import from_ms
 from chatapp.domain.models import (
     Attachment,
     Conversation,
@@ -27,18 +26,6 @@ MESSAGE_COLUMNS = """
     FROM messages m LEFT JOIN users u ON u.id = m.sender_id
 """
 """Every message is read with its sender beside it."""
-
-
-def to_ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
-
-
-@overload
-def from_ms(ms: int) -> datetime: ...
-@overload
-def from_ms(ms: None) -> None: ...
-def from_ms(ms: int | None) -> datetime | None:
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def to_json(values: Iterable[str]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from datetime import datetime
 
 from chatapp.adapters.sqlite_store.database import Database
-from chatapp.adapters.sqlite_store.rows import to_json, to_ms, to_user
+from chatapp.adapters.sqlite_store.rows import to_json, to_user
+from chatapp.adapters.times import to_ms
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.errors import UserNotFound
 from chatapp.domain.models import User
