@@ -15,11 +15,22 @@ from typing import Any
 import pytest
 
 from tests.e2e.server import Server, free_port, running
-from tests.e2e.wire import PATIENCE, Client, joined, log_lines, make_conversation, save_users, text_message
+from tests.e2e.wire import (
+    PATIENCE,
+    Client,
+    Gone,
+    Refused,
+    joined,
+    log_lines,
+    make_conversation,
+    save_users,
+    text_message,
+)
 from tests.engines.redis import RedisEngine, running_redis
 
 WORKERS = 3
 GRACE_SECONDS = 0.3
+DRAIN_SECONDS = 25.0
 OFFLINE_SECONDS = 30.0
 """A killed worker's users are offline within this."""
 
@@ -355,3 +366,60 @@ def test_users_of_a_killed_worker_go_offline_and_the_others_stay(cluster: Server
         doomed.close()
     until(lambda: len(cluster.workers()) == WORKERS, "the worker is replaced")
     until_ready(cluster)
+
+
+class Persistent:
+    """Sends each message until it is acknowledged, over as many connections as that takes."""
+
+    def __init__(self, server: Server, user_id: str, conversation: str) -> None:
+        self._server, self._user_id, self._conversation = server, user_id, conversation
+        self.acknowledged: dict[str, str] = {}
+        self.ending = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        client: Client | None = None
+        while not self.ending.wait(0.01):
+            key = f"{self._user_id}-{len(self.acknowledged)}"
+            try:
+                client = client or joined(self._server.url, self._user_id)
+                message = text_message(self._conversation, self._user_id, key, clientMessageId=key)
+                self.acknowledged[key] = client.ok("send_message", message)["id"]
+            except (Gone, Refused, OSError):  # the connection ended, or its worker had just begun to stop
+                client = client and client.close()  # type: ignore[func-returns-value]
+        if client:
+            client.close()
+
+    def end(self) -> None:
+        self.ending.set()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+
+
+def test_a_rolling_restart_under_load_loses_and_doubles_nothing(cluster: Server) -> None:
+    people = names("hup", 3)
+    save_users(cluster.url, *people)
+    conversation = make_conversation(cluster.url, *people, group=True)
+    before = set(cluster.workers())
+    senders = [Persistent(cluster, user_id, conversation) for user_id in people]
+    try:
+        until(lambda: all(len(sender.acknowledged) > 10 for sender in senders), "all send")
+        cluster.process.send_signal(signal.SIGHUP)
+        until(lambda: not before & set(cluster.workers()), "every worker is replaced", DRAIN_SECONDS)
+        goals = [len(sender.acknowledged) + 10 for sender in senders]
+        until(
+            lambda: all(len(sender.acknowledged) > goal for sender, goal in zip(senders, goals, strict=True)),
+            "all send again",
+        )
+    finally:
+        for sender in senders:
+            sender.end()
+    stored: list[dict[str, Any]] = []
+    while page := cluster.get(f"/api/messages/{conversation}?limit=500&after={len(stored)}").json():
+        stored += page
+    assert [message["seq"] for message in stored] == list(range(1, len(stored) + 1))
+    by_key = {message["clientMessageId"]: message["id"] for message in stored}
+    assert len(by_key) == len(stored), "stored twice"
+    for sender in senders:
+        assert sender.acknowledged.items() <= by_key.items()
