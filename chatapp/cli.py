@@ -1,4 +1,4 @@
-"""``chatapp serve | init | purge | openapi | asyncapi``: the server's own commands."""
+"""``chatapp serve | init | purge | openapi | asyncapi | torture``: the server's own commands."""
 
 from __future__ import annotations
 
@@ -8,33 +8,47 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from chatapp.domain.errors import Unavailable
 from chatapp.settings import Settings, SettingsError
+from chatapp.torture import command as torture
 
 if TYPE_CHECKING:
     from flask import Flask
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    run: Callable[[argparse.Namespace], int]
+    summary: str
+    arguments: Callable[[argparse.ArgumentParser], object] = lambda _parser: None
+    """Adds what the command takes."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 an engine is down, 2 wrong usage or settings."""
+    """Exit status: 0 done, 1 an engine is down or a server convicted, 2 wrong usage or settings."""
     parser = argparse.ArgumentParser(prog="chatapp", description="A chat server over Socket.IO and REST.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, (_, summary) in COMMANDS.items():
-        commands.add_parser(name, help=summary, description=summary)
-    chosen = parser.parse_args(arguments)
-    run, _ = COMMANDS[chosen.command]
+    for name, command in COMMANDS.items():
+        command.arguments(commands.add_parser(name, help=command.summary, description=command.summary))
+    options = parser.parse_args(arguments)
     try:
-        return run(Settings.from_env(os.environ))
+        return COMMANDS[options.command].run(options)
     except SettingsError as exc:
         print(f"chatapp: {exc}", file=sys.stderr)
         return 2
     except Unavailable as exc:
         print(f"chatapp: {exc}", file=sys.stderr)
         return 1
+
+
+def _with_settings(run: Callable[[Settings], int]) -> Callable[[argparse.Namespace], int]:
+    """For a command that is the server's, and so takes the server's environment."""
+    return lambda _options: run(Settings.from_env(os.environ))
 
 
 def _serve(_: Settings) -> int:
@@ -88,10 +102,15 @@ def _app(settings: Settings, **overrides: Any) -> Iterator[Flask]:
         app.extensions["chatapp"].close()
 
 
-COMMANDS: dict[str, tuple[Callable[[Settings], int], str]] = {
-    "serve": (_serve, "run the server on HOST:PORT"),
-    "init": (_init, "create or migrate the tables"),
-    "purge": (_purge, "remove every message for good, and say how many"),
-    "openapi": (_openapi, "print the description of the REST API"),
-    "asyncapi": (_asyncapi, "print the description of the socket events"),
+COMMANDS: dict[str, Command] = {
+    "serve": Command(_with_settings(_serve), "run the server on HOST:PORT"),
+    "init": Command(_with_settings(_init), "create or migrate the tables"),
+    "purge": Command(_with_settings(_purge), "remove every message for good, and say how many"),
+    "openapi": Command(_with_settings(_openapi), "print the description of the REST API"),
+    "asyncapi": Command(_with_settings(_asyncapi), "print the description of the socket events"),
+    "torture": Command(torture.run, "send from many clients while faults happen, and judge", torture.add_arguments),
 }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -73,7 +73,7 @@ class Server:
             try:
                 requests.get(self.url + "/healthz", timeout=5)
                 return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):  # a busy machine takes its time
                 if self.process.poll() is not None or time.monotonic() > give_up_at:
                     raise AssertionError(f"the server did not start:\n{self.log()}") from None
                 time.sleep(0.02)

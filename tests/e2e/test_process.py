@@ -334,3 +334,12 @@ def test_a_higher_level_keeps_quiet(tmp_path: Path) -> None:
         server.get("/api/users")
         Client(server.url).close()
     assert server.log() == ""
+
+
+def test_the_release_command_of_the_procfile_makes_the_tables_in_a_bare_checkout(tmp_path: Path) -> None:
+    release = next(line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("release:"))
+    command = release.removeprefix("release:").split()
+    env = {"PATH": f"{BIN}:/usr/bin:/bin", "SQLITE_PATH": str(tmp_path / "chat.db")}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "ready\n"), done.stderr
+    assert (tmp_path / "chat.db").exists()

@@ -32,6 +32,10 @@ MAX_GROUP = 500
 READERS = 4
 """SQLite's readers scale with cores, and the machines we run on have few."""
 
+CACHE_KIB = 32_768
+"""Pages that a connection may keep. Ids are random: with SQLite's own 2 MB a send into 100,000 messages reads half a
+dozen pages again (measured by benchmarks/send_cost.py)."""
+
 BUSY_TIMEOUT_SECONDS = 5.0
 """How long another process may hold the write lock before we give up."""
 
@@ -178,6 +182,7 @@ class Database:
             _use_wal(connection)
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         except sqlite3.Error:
             connection.close()
             raise
