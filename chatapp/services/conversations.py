@@ -152,12 +152,13 @@ class ConversationService:
         """
         user_id = _require_name(actor)
         with self._audience.arrival(user_id, conversation_id=command.conversation_id, socket_id=socket_id) as arrival:
-            entry = arrival.ask(lambda: self._follow(command.conversation_id, user_id))
+            arrival.ask(lambda: self._follow(command.conversation_id, user_id))
         self._rooms.admit(socket_id, user_id)  # known by the handshake alone, it must be found when they are taken out
         self._rooms.enter(socket_id, command.conversation_id)
         if self._presence.enter(command.conversation_id, user_id, socket_id):
             self._publisher.publish(RoomJoined(command.conversation_id, user_id))
-        return entry
+        # Read again, now that new messages are heard: one that came in between is in this answer, or heard, or both.
+        return self.require_participant(command.conversation_id, user_id)
 
     def _follow(self, conversation_id: str, user_id: str) -> InboxEntry:
         """The store's answer, read when this worker hears the conversation."""

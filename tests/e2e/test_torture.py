@@ -63,7 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_the_real_server_is_acquitted_and_left_as_it_was(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    verdict = Verdict(tmp_path, server.url, "--users", "12", "--seconds", "6", "--rate", "4", "--seed", "7")
+    verdict = Verdict(tmp_path, server.url, "--users", "12", "--seconds", "5", "--rate", "4", "--seed", "7")
     verdict.assert_acquitted()
     told = verdict.report["figures"]
     assert told["acknowledged"] > 100
@@ -74,6 +74,7 @@ def test_the_real_server_is_acquitted_and_left_as_it_was(
     assert server.get("/api/conversations").json() == {"conversations": []}
 
 
+@pytest.mark.usefixtures("trials")  # the mutants are tried meanwhile: this one mostly waits
 def test_a_cluster_is_acquitted_while_a_worker_is_killed(tmp_path: Path) -> None:
     with running_redis(free_port()) as engine, cluster(tmp_path / "server", engine.url) as server:
         master = str(server.process.pid)

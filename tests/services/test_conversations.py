@@ -745,3 +745,22 @@ def test_somebody_added_by_two_at_once_is_added_once(world: World) -> None:
     added = together([lambda: add(world, group, "carlos"), lambda: add(world, group, "carlos", by="bea")])
     assert sorted(added) == [(), ("carlos",)]
     assert len(world.published.of(UsersAddedToGroup)) == 1
+
+
+def test_a_message_stored_while_somebody_joins_the_room_is_in_the_answer_or_heard(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = world.group("ana", "bea")
+    world.online("bea")
+    entry, missed = world.store.conversations.entry, []
+
+    def entry_and_then_a_message(*args: str) -> object:
+        answer = entry(*args)
+        if not missed:
+            missed.append(world.say(group, "just then"))
+        return answer
+
+    monkeypatch.setattr(world.store.conversations, "entry", entry_and_then_a_message)
+    joined = world.conversations.join_room(JoinRoom(conversation_id=group.id), actor=Actor("bea"), socket_id="bea-1")
+    assert joined.conversation.last_seq == missed[0].seq
+    assert joined.unread_count == 1
