@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from chatapp.adapters.dynamodb_store import DynamoStore, deletion, heads, keys
+from chatapp.adapters.dynamodb_store import DynamoStore, client, deletion, heads, keys
 from chatapp.adapters.dynamodb_store.client import READ_TIMEOUT_SECONDS
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.errors import ChatError, ConversationNotFound, NotAParticipant, StoreUnavailable
@@ -428,8 +428,14 @@ def on_a_good_day(engine: DynamoEngine) -> list[object]:
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("day", BAD_DAYS)
 def test_every_call_answers_on_a_bad_day_as_on_a_good_one(
-    engine: DynamoEngine, store: DynamoStore, on_a_good_day: list[object], day: str, seed: int
+    engine: DynamoEngine,
+    store: DynamoStore,
+    on_a_good_day: list[object],
+    monkeypatch: pytest.MonkeyPatch,
+    day: str,
+    seed: int,
 ) -> None:
+    monkeypatch.setattr(client, "PATIENCE_SECONDS", 60.0)  # what is answered is asked here, not how soon
     engine.be(seed=seed, **BAD_DAYS[day])
     assert go_through_everything(store) == on_a_good_day
 
