@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 PREFIX = "chatapp:"
 CANARY_SECONDS = 1.0
 DEAF_SECONDS = 5.0
-"""Issue of several workers: over 5 s of silence a worker counts as deaf."""
+"""docs/reliability.md: over 5 s of silence a worker counts as deaf."""
 ANSWER_SECONDS = 2.0
 """How long Redis may take for one answer, and a subscription to be confirmed."""
 RETRY_SECONDS = 0.25

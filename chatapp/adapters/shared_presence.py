@@ -26,7 +26,7 @@ from chatapp.domain.rooms import EVERYONE, conversation_room, user_room
 from chatapp.ports import Bus
 
 LEASE_SECONDS = 10.0
-"""Ten beats. Issue of several workers: a killed worker's users are offline within 30 s."""
+"""Ten beats. docs/reliability.md: a killed worker's users are offline within 30 s."""
 
 Shown = tuple[Status, int]
 """A status, and how often it has changed."""

@@ -17,7 +17,7 @@ ID_MAX_CHARS = 128
 NAME_MAX_CHARS = 200
 URL_MAX_CHARS = 2048
 CONTENT_MAX_BYTES = 16 * 1024
-"""Issue of the contract: a message's content is at most 16 kB, counted in UTF-8."""
+"""docs/protocol.md: a message's content is at most 16 kB, counted in UTF-8."""
 MEMBERS_MAX = 5000
 TAGS_MAX = 100
 

@@ -29,7 +29,7 @@ assert monkey.is_module_patched("socket"), "run it by test_redis_bus.py"
 
 PATIENCE = 10.0
 RECOVERY_SECONDS = 5.0
-"""Issue of several workers: within this they hear again by themselves."""
+"""docs/reliability.md: within this they hear again by themselves."""
 QUIET = 0.15
 """Long enough for something to arrive that should not."""
 
