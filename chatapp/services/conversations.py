@@ -20,7 +20,6 @@ from chatapp.domain.errors import (
     InvalidData,
     NotAParticipant,
     NotGroupCreator,
-    NotIdentified,
     UnknownUsers,
     UserNotFound,
 )
@@ -40,6 +39,7 @@ from chatapp.domain.events import (
 from chatapp.domain.models import Actor, Conversation, ConversationType, InboxEntry, Page
 from chatapp.domain.rooms import conversation_room, user_room
 from chatapp.ports import Clock, Deleted, EventPublisher, Ids, Presence, ReadMark, Rooms, Store
+from chatapp.services.actors import require_name
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
 from chatapp.services.following import Follows, NotFollowing
@@ -82,7 +82,7 @@ class ConversationService:
 
         Raises InvalidData, UnknownUsers, NotIdentified.
         """
-        creator = _require_name(actor)
+        creator = require_name(actor)
         members = tuple(dict.fromkeys((creator, *command.participants)))
         if command.is_group:
             return self._create_group(command, creator, members), True
@@ -150,7 +150,7 @@ class ConversationService:
 
         Raises ConversationNotFound, NotAParticipant, NotIdentified (also when the socket closed meanwhile).
         """
-        user_id = _require_name(actor)
+        user_id = require_name(actor)
         with self._audience.arrival(user_id, conversation_id=command.conversation_id, socket_id=socket_id) as arrival:
             arrival.ask(lambda: self._follow(command.conversation_id, user_id))
         self._rooms.admit(socket_id, user_id)  # known by the handshake alone, it must be found when they are taken out
@@ -174,14 +174,14 @@ class ConversationService:
 
     def leave_room(self, command: LeaveRoom, *, actor: Actor, socket_id: str) -> None:
         """The socket hears the conversation no more; membership stays."""
-        user_id = _require_name(actor)
+        user_id = require_name(actor)
         self._rooms.leave(socket_id, command.conversation_id)
         if self._presence.leave(command.conversation_id, user_id, socket_id):
             self._publisher.publish(RoomLeft(command.conversation_id, user_id))
 
     def mark_as_read(self, command: MarkAsRead, *, actor: Actor) -> ReadMark:
         """Raises ConversationNotFound, NotAParticipant."""
-        user_id = _require_name(actor)
+        user_id = require_name(actor)
         mark = self._store.mark_read(command.conversation_id, user_id, now=self._clock.now())
         if mark.moved:
             self._audience.read(command.conversation_id, user_id, mark.seq)
@@ -240,7 +240,7 @@ class ConversationService:
 
     def leave_group(self, command: LeaveGroup, *, actor: Actor) -> UserLeftGroup:
         """Raises ConversationNotFound, NotAGroup, NotAParticipant."""
-        user_id = _require_name(actor)
+        user_id = require_name(actor)
         # After the write nothing should wait, or a later change would be told before this one.
         self._profiles.prepare((user_id, *self.get(command.conversation_id).participants[:NEXT_OWNERS]))
         user, now = self._profiles.find(user_id), self._clock.now()
@@ -299,9 +299,3 @@ class ConversationService:
         self._rooms.close(conversation_id)
         for user_id in tuple(self._presence.viewers(conversation_id)):
             self._presence.evict(conversation_id, user_id)
-
-
-def _require_name(actor: Actor) -> str:
-    if actor.user_id is None:
-        raise NotIdentified
-    return actor.user_id

@@ -16,7 +16,6 @@ from chatapp.domain.errors import (
     MessageDeletedAlready,
     MessageNotFound,
     NotATextMessage,
-    NotIdentified,
     NotMessageSender,
     ReplyTargetMissing,
     ReplyToOtherConversation,
@@ -27,6 +26,7 @@ from chatapp.domain.models import Actor, Attachment, LastMessage, Message, Messa
 from chatapp.domain.rooms import EVERYONE
 from chatapp.domain.text import preview
 from chatapp.ports import Appended, Clock, EventPublisher, FileStore, Ids, Presence, Scheduler, Store
+from chatapp.services.actors import require_name
 from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.deliveries import Deliveries
@@ -82,13 +82,12 @@ class MessageService:
         Raises NotIdentified, UnknownUsers, UnknownFile, ReplyTargetMissing, ReplyToOtherConversation,
         ConversationNotFound, NotAParticipant, InvalidData, IdempotencyKeyReused.
         """
-        if actor.user_id is None:
-            raise NotIdentified
+        sender_id = require_name(actor)
         draft = Message(
             id=self._ids.new(),
             conversation_id=command.conversation_id,
             seq=0,
-            sender=self._profiles.require(actor.user_id),
+            sender=self._profiles.require(sender_id),
             recipient_id=command.recipient_id,
             content=command.content,
             message_type=command.message_type,

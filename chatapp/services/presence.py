@@ -12,6 +12,7 @@ from chatapp.domain.errors import NotIdentified, Unavailable
 from chatapp.domain.events import MessageUnread, UserConnected, UserDisconnected, UserStatusChanged
 from chatapp.domain.models import Actor, Conversation, InboxEntry, Status, User
 from chatapp.ports import Clock, EventPublisher, Presence, Rooms, Scheduler, Store, Timer
+from chatapp.services.actors import require_name
 from chatapp.services.audience import Audience
 from chatapp.services.following import Follows, NotFollowing
 from chatapp.services.profiles import Profiles
@@ -74,7 +75,7 @@ class PresenceService:
         Others learn of it when it is the user's first socket; the socket gets one notice for each conversation with
         unread messages. Raises NotIdentified, also when the socket closed meanwhile.
         """
-        user_id = _require_name(actor)
+        user_id = require_name(actor)
         if self._speaks_for.get(socket_id, user_id) != user_id:
             self.leave(LeaveChat(), actor=actor, socket_id=socket_id)
         with self._audience.arrival(user_id, socket_id=socket_id) as arrival:
@@ -113,7 +114,7 @@ class PresenceService:
 
     def leave(self, _command: LeaveChat, *, actor: Actor, socket_id: str) -> None:
         """The socket speaks for nobody any more, whoever it names."""
-        user_id = self._speaks_for.get(socket_id, _require_name(actor))
+        user_id = self._speaks_for.get(socket_id, require_name(actor))
         self._rooms.dismiss(socket_id, user_id)
         self.disconnect(user_id, socket_id)
 
@@ -172,7 +173,7 @@ class PresenceService:
 
     def set_status(self, command: SetStatus, *, actor: Actor) -> UserStatusChanged:
         """Raises NotIdentified when the user has not joined: nobody would ever take the status back."""
-        user_id = _require_name(actor)
+        user_id = require_name(actor)
         if not self._presence.has_sockets(user_id):
             raise NotIdentified
         self._presence.set_status(user_id, command.status)
@@ -214,12 +215,6 @@ class PresenceService:
 
     def _with_status(self, user: User) -> User:
         return replace(user, status=self._presence.statuses([user.id])[user.id])
-
-
-def _require_name(actor: Actor) -> str:
-    if actor.user_id is None:
-        raise NotIdentified
-    return actor.user_id
 
 
 def _profile(command: JoinChat) -> SaveUser:

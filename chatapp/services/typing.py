@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chatapp.domain.commands import StartTyping, StopTyping
-from chatapp.domain.errors import NotIdentified
 from chatapp.domain.events import TypingChanged
 from chatapp.domain.models import Actor
 from chatapp.ports import EventPublisher, Presence, Scheduler, Store, Timer
+from chatapp.services.actors import require_name
 from chatapp.services.profiles import Profiles
 
 TIMEOUT_SECONDS = 3.0
@@ -62,8 +62,7 @@ class TypingService:
             self._publisher.publish(TypingChanged(*key, writing.user_name, is_typing=False))
 
     def _require_writer(self, conversation_id: str, actor: Actor) -> str:
-        if actor.user_id is None:
-            raise NotIdentified
-        if actor.user_id not in self._presence.viewers(conversation_id):  # who is in the room was let in as a member
-            self._conversations.entry(conversation_id, actor.user_id)
-        return actor.user_id
+        user_id = require_name(actor)
+        if user_id not in self._presence.viewers(conversation_id):  # who is in the room was let in as a member
+            self._conversations.entry(conversation_id, user_id)
+        return user_id

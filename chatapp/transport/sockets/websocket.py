@@ -20,7 +20,7 @@ from gevent import get_hub
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 CONTINUATION = 0
 
-NORMAL, PROTOCOL_ERROR, INVALID_TEXT, TOO_BIG, TOO_SLOW = 1000, 1002, 1007, 1009, 1008
+NORMAL, PROTOCOL_ERROR, INVALID_TEXT, TOO_BIG = 1000, 1002, 1007, 1009
 
 BACKLOG_MAX_BYTES = 4 * 1024 * 1024
 """What may wait for one client. A broadcast's bytes are shared by all that wait for it."""
