@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chatapp.domain.errors import Unavailable
 from chatapp.ports import Bus, FileStore, Store
+from chatapp.services.catching_up import CatchUpService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.files import FileService
 from chatapp.services.messages import MessageService
@@ -19,6 +20,7 @@ class Chat:
     users: UserService
     conversations: ConversationService
     messages: MessageService
+    catch_up: CatchUpService
     files: FileService
     presence: PresenceService
     typing: TypingService

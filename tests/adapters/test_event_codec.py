@@ -20,7 +20,6 @@ EVENTS: list[Event] = [
     *(case.event for case in CASES.values()),
     events.MessageSent(FILE_REPLY, dataclasses.replace(PAIR, last=LAST, last_seq=2)),
     dataclasses.replace(LEFT, new_owner=MARIA, group_deleted=True, deleted_messages_count=3),
-    events.WorkerEvent(),
     events.UserArrived("ana", Status.AWAY, 2),
     events.UserDeparted("ana"),
     events.StatusShown("ana", Status.OFFLINE, 3),
