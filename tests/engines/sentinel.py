@@ -29,9 +29,10 @@ class SentinelEngine:
 def running_sentinel(ports: tuple[int, int, int], folder: Path) -> Iterator[SentinelEngine]:
     """``ports``: of the master, the replica and the Sentinel."""
     master_port, replica_port, port = ports
+    copies = ("--dir", str(folder))  # where a replica keeps what it was sent
     with (
-        running_redis(master_port) as master,
-        running_redis(replica_port, "--replicaof", "127.0.0.1", str(master_port)) as replica,
+        running_redis(master_port, *copies) as master,
+        running_redis(replica_port, *copies, "--replicaof", "127.0.0.1", str(master_port)) as replica,
     ):
         configuration = folder / "sentinel.conf"
         configuration.write_text(
