@@ -970,17 +970,18 @@ def several_marks(store: DynamoStore) -> None:
         ("read#", several_marks),
     ],
 )
-@pytest.mark.parametrize("missing", [0, -1])
+@pytest.mark.parametrize(("limit", "missing"), [(1, 0), (100, 0), (100, -1)])
 def test_what_was_written_with_the_head_but_is_not_there_yet_is_waited_for(
     a_group: DynamoStore,
     monkeypatch: pytest.MonkeyPatch,
     prefix_: str,
     change: Callable[[DynamoStore], object],
+    limit: int,
     missing: int,
 ) -> None:
     """A reader may see one item of a transaction a moment before another."""
     change(a_group)
-    expected = a_group.conversations.changes("g1", since=0, limit=100)
+    expected = a_group.conversations.changes("g1", since=0, limit=limit)
     query, hidden = a_group._db.query, 0
 
     def behind(table: str, pk: str, low: str, high: str, **kwargs: Any) -> Iterator[Any]:
@@ -992,7 +993,7 @@ def test_what_was_written_with_the_head_but_is_not_there_yet_is_waited_for(
         return iter(items)
 
     monkeypatch.setattr(a_group._db, "query", behind)
-    assert a_group.conversations.changes("g1", since=0, limit=100) == expected
+    assert a_group.conversations.changes("g1", since=0, limit=limit) == expected
     assert hidden == 2
 
 
