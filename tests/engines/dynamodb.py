@@ -54,7 +54,7 @@ class DynamoEngine:
         self._control({"seed": seed, "operations": list(operations), "faults": faults})
 
     def drop(self, prefix: str) -> None:
-        """Forget these tables: moto copies whole tables, and old ones cost memory."""
+        """Forget these tables: they cost memory."""
         self._control({"drop": prefix})
 
     def log(self) -> list[dict[str, Any]]:
