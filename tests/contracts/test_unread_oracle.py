@@ -24,7 +24,7 @@ from chatapp.domain.commands import (
     MarkAsRead,
     RemoveParticipant,
 )
-from chatapp.domain.errors import ChatError, NotAParticipant
+from chatapp.domain.errors import ChatError
 from chatapp.domain.events import MessageUnread
 from chatapp.domain.models import Actor, Conversation, Message
 from chatapp.ports import Store
