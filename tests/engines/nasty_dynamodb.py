@@ -20,7 +20,7 @@ from gevent import pywsgi
 from gevent.os import tp_read
 from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 from moto.server import DomainDispatcherApplication, create_backend_app
 
@@ -73,6 +73,8 @@ class Nasty:
             self._log = []
         if "drop" in order:
             _drop(order["drop"])
+        if "fill" in order:
+            _fill(**order["fill"])
         return {"log": self._log if order.get("log") else []}
 
     def _serve(
@@ -189,6 +191,32 @@ def _drop(prefix: str) -> None:
         for backend in account.values():
             for name in [name for name in backend.tables if name.startswith(prefix)]:
                 del backend.tables[name]
+
+
+def _fill(table: str, item: dict[str, Any], texts: dict[str, str], number: str, count: int) -> None:
+    """Values that do not change are shared, which makes a hundred thousand items possible."""
+
+    def changed(value: dict[str, Any], n: int) -> dict[str, Any]:
+        ((kind, given),) = value.items()
+        if kind == "N":
+            return {kind: str(n)} if given == number else value
+        for text, pattern in texts.items() if kind == "S" else ():
+            given = given.replace(text, pattern.format(n=n))
+        return {kind: given}
+
+    (items,) = [
+        backend.tables[table].items
+        for account in dynamodb_backends.values()
+        for backend in account.values()
+        if table in backend.tables
+    ]
+    first = Item(DynamoType(item["pk"]), DynamoType(item["sk"]), item)
+    changing = [name for name, value in item.items() if changed(value, 0) != value]
+    for n in range(1, count + 1):
+        copied = _copy_item(first)
+        dict.update(copied.attrs, {name: DynamoType(changed(item[name], n)) for name in changing})
+        copied.hash_key, copied.range_key = copied.attrs["pk"], copied.attrs["sk"]
+        items[copied.hash_key][copied.range_key] = copied
 
 
 # ---------------------------------------------------------------- moto, made quicker
