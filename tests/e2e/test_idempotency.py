@@ -1,7 +1,8 @@
 """A send is stored once however often it is repeated: by racing tabs, after cut connections and killed workers.
 
-Three tabs of one user send the same messages, batch by batch, all at once. In each batch some of them lose their
-connection between writing and the acknowledgement, come back, and repeat what was not answered.
+Three tabs of one user send the same messages, batch by batch, all at once; four such threesomes share the messages of
+one conversation. In each batch some tabs lose their connection between writing and the acknowledgement, come back, and
+repeat what was not answered.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -27,11 +30,14 @@ from tests.engines.dynamodb import DynamoEngine
 from tests.engines.redis import RedisEngine, running_redis
 
 WORKERS = 3
-TABS = 3
-SENDS = 1_000
-BATCH = 50
-BATCHES_OF_THE_KILLER = (4, 9, 14)
-BATCHES_OF_THE_FLUSH = (2, 7, 12, 17)
+TABS, THREESOMES = 3, 4
+SENDS, BATCH = 1_000, 50
+BATCHES = SENDS // BATCH
+KILLS = (4, 9, 14)
+FLUSHES = (2, 6, 12, 17)
+CUTS_OF_ALL = (3, 7, 11, 15, 19)
+"""Which of the twenty batches are for what."""
+
 COME_BACK_SECONDS = 30.0
 """How long a tab tries to get its connection again; a killed worker is replaced in about two."""
 
@@ -61,7 +67,10 @@ def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
                 engine.stop()
 
 
-Fault = Callable[[Client], None]
+Waiting = list[tuple[str, queue.SimpleQueue[Any]]]
+"""Keys, and where the acknowledgement of each arrives."""
+
+Fault = Callable[[Client, Waiting], None]
 """What happens to a tab that has just written its batch."""
 
 
@@ -92,7 +101,7 @@ class Tab:
         while missing:
             waiting = self._write(missing)
             if fault:
-                fault(self.client)
+                fault(self.client, waiting)
                 fault = None
             self._collect(waiting)
             missing = [message for message in messages if message["clientMessageId"] not in self.answers]
@@ -109,9 +118,9 @@ class Tab:
             except (Gone, OSError):  # its worker is just dying
                 assert time.monotonic() < give_up_at, "the server does not come back"
 
-    def _write(self, messages: list[dict[str, Any]]) -> list[tuple[str, queue.SimpleQueue[Any]]]:
+    def _write(self, messages: list[dict[str, Any]]) -> Waiting:
         """The acknowledgements to wait for, as far as the connection carried."""
-        waiting: list[tuple[str, queue.SimpleQueue[Any]]] = []
+        waiting: Waiting = []
         try:
             for message in messages:
                 waiting.append((message["clientMessageId"], self.client.begin("send_message", message)))
@@ -119,7 +128,7 @@ class Tab:
             pass
         return waiting
 
-    def _collect(self, waiting: list[tuple[str, queue.SimpleQueue[Any]]]) -> None:
+    def _collect(self, waiting: Waiting) -> None:
         for key, arrived in waiting:
             answer = self._arrival(arrived)
             if not isinstance(answer, Exception):
@@ -139,36 +148,50 @@ class Tab:
 
 
 class Faults:
-    """Which tab meets what in which batch: one tab's connection is cut when it has written, another's when its first
-    answer is there, the third is left alone; in every fourth batch none is."""
+    """Which tab meets what in which batch. As a rule one loses its connection when it has written, another when its
+    first answer is there, the third none."""
 
     def __init__(self, ground: Ground) -> None:
-        self._ground = ground
         self.killed: list[int] = []
+        self._ground = ground
+        self._lock = threading.Lock()
+        self._together = [threading.Barrier(TABS, timeout=PATIENCE) for _ in range(THREESOMES)]
 
     def of(self, batch: int, tab: int) -> Fault | None:
+        if batch in CUTS_OF_ALL:
+            return partial(self._cut_together, self._together[batch % THREESOMES])
         role = (batch + tab) % TABS
         if role == 0:
-            return self._kill if batch in BATCHES_OF_THE_KILLER else self._cut
+            return self._kill if batch in KILLS else self._cut
         if role == 1:
             return self._cut_after_an_answer
-        if batch in BATCHES_OF_THE_FLUSH:
-            return self._flush
-        return self._cut if batch % 4 == 3 else None
+        return self._flush if batch in FLUSHES else None
 
-    def _cut(self, client: Client) -> None:
+    def _cut(self, client: Client, _waiting: Waiting) -> None:
         client.close()
 
-    def _cut_after_an_answer(self, client: Client) -> None:
-        until(lambda: client.ended.is_set() or "43" in {str(packet)[:2] for packet in client.packets}, "an answer")
+    def _cut_after_an_answer(self, client: Client, waiting: Waiting) -> None:
+        self._wait_for_an_answer(client, waiting)
         client.close()
 
-    def _kill(self, client: Client) -> None:
-        self.killed.append(worker_of(self._ground.server, client))
-        os.kill(self.killed[-1], signal.SIGKILL)
-        client.wait_until_ended()
+    def _cut_together(self, together: threading.Barrier, client: Client, waiting: Waiting) -> None:
+        """What is stored just then is told to nobody who has asked for it."""
+        self._wait_for_an_answer(client, waiting)
+        together.wait()
+        client.close()
 
-    def _flush(self, _client: Client) -> None:
+    def _wait_for_an_answer(self, client: Client, waiting: Waiting) -> None:
+        until(lambda: client.ended.is_set() or not all(arrived.empty() for _, arrived in waiting), "an answer")
+
+    def _kill(self, client: Client, _waiting: Waiting) -> None:
+        with self._lock:
+            worker = worker_of(self._ground.server, client)
+            if worker in self.killed:  # another threesome was quicker
+                worker = next(pid for pid in self._ground.server.workers() if pid not in self.killed)
+            self.killed.append(worker)
+            os.kill(worker, signal.SIGKILL)
+
+    def _flush(self, _client: Client, _waiting: Waiting) -> None:
         with self._ground.redis.client() as redis:
             redis.flushall()
 
@@ -179,28 +202,29 @@ def worker_of(server: Server, client: Client) -> int:
     return int(json.loads(line)["process"])
 
 
-def race(ground: Ground, messages: list[dict[str, Any]], faults: Faults) -> list[Tab]:
-    """Three tabs send all the messages, and begin each batch together."""
-    server = ground.server
-    tabs = [Tab(server.url, "ana") for _ in range(TABS)]
-    start = threading.Barrier(TABS, timeout=60)
+def race(server: Server, messages: list[dict[str, Any]], faults: Faults) -> list[list[Tab]]:
+    """The threesomes and their tabs. Those of one threesome send the same, and begin each batch together."""
+    tabs = [[Tab(server.url, "ana") for _ in range(TABS)] for _ in range(THREESOMES)]
+    starts = [threading.Barrier(TABS, timeout=60) for _ in range(THREESOMES)]
     failures: list[BaseException] = []
 
-    def run(number: int, tab: Tab) -> None:
+    def run(threesome: int, number: int) -> None:
         try:
-            for batch in range(0, SENDS // BATCH):
-                start.wait()
-                tab.send(messages[batch * BATCH : (batch + 1) * BATCH], faults.of(batch, number))
+            for batch in range(threesome, BATCHES, THREESOMES):
+                starts[threesome].wait()
+                mine = messages[batch * BATCH : (batch + 1) * BATCH]
+                tabs[threesome][number].send(mine, faults.of(batch, number))
         except BaseException as exc:
             failures.append(exc)
-            start.abort()
+            starts[threesome].abort()
 
-    threads = [threading.Thread(target=run, args=each, daemon=True) for each in enumerate(tabs)]
+    each = [(threesome, number) for threesome in range(THREESOMES) for number in range(TABS)]
+    threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in each]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(300)
-    for tab in tabs:
+    for tab in chain(*tabs):
         tab.client.close()
     if failures:
         raise failures[0]
@@ -214,16 +238,22 @@ def test_a_thousand_sends_of_three_racing_tabs_are_a_thousand_messages(ground: G
         text_message(conversation, "ana", f"m{number}", clientMessageId=f"k{number}") for number in range(SENDS)
     ]
     faults = Faults(ground)
-    tabs = race(ground, messages, faults)
-    assert len(set(faults.killed)) == len(BATCHES_OF_THE_KILLER)
+    tabs = race(server, messages, faults)
+    assert len(set(faults.killed)) == len(KILLS)
     stored = history(server, conversation)
     assert [message["seq"] for message in stored] == list(range(1, SENDS + 1))
     by_key = {message["clientMessageId"]: message for message in stored}
     assert by_key.keys() == {message["clientMessageId"] for message in messages}
-    for tab in tabs:
-        assert {key: answer.message for key, answer in tab.answers.items()} == by_key
-    lost = [key for key in by_key if all(tab.answers[key].is_late for tab in tabs)]
-    assert lost, "no acknowledgement was lost after its commit: the faults came too late or too early"
+    lost = 0
+    for threesome in tabs:
+        answered = threesome[0].answers.keys()
+        assert len(answered) == SENDS // THREESOMES
+        for tab in threesome:
+            assert {key: answer.message for key, answer in tab.answers.items()} == {
+                key: by_key[key] for key in answered
+            }
+        lost += sum(all(tab.answers[key].is_late for tab in threesome) for key in answered)
+    assert lost, "nothing was stored and then acknowledged to nobody: the faults came too late or too early"
     with clients(server.url, "ana") as (ana,):
         for message in messages[:: SENDS // 20]:
             assert ana.ok("send_message", message) == by_key[message["clientMessageId"]]
