@@ -186,7 +186,7 @@ class _WebSocketTransport:
             self.raw.send(packet)
 
     def end(self) -> None:
-        """The reader closes it: closed by anybody else, the reader may wait at whichever socket gets its number next."""
+        """The reader closes it; closed under the reader, it could make that wait at whoever gets its number next."""
         self.raw.end()
 
     def close(self) -> None:
