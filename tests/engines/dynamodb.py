@@ -54,8 +54,13 @@ class DynamoEngine:
         self._control({"seed": seed, "operations": list(operations), "faults": faults})
 
     def drop(self, prefix: str) -> None:
-        """Forget these tables: moto copies whole tables, and old ones cost memory."""
+        """Forget these tables: they cost memory."""
         self._control({"drop": prefix})
+
+    def fill(self, table: str, item: dict[str, Any], *, texts: dict[str, str], number: str, count: int) -> None:
+        """Store the item ``count`` times, as numbers 1, 2, 3 …: ``texts`` are replaced by these formats of ``n``
+        wherever they occur, and so is each value that is this ``number``."""
+        self._control({"fill": {"table": table, "item": item, "texts": texts, "number": number, "count": count}})
 
     def log(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._control({"log": True})["log"]
