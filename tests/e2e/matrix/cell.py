@@ -1,0 +1,123 @@
+"""One cell of the matrix: people talk, a fault happens, they fall silent, and what each of them saw is judged."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatapp.torture.history import History, Membership
+from chatapp.torture.transports import Rest
+from chatapp.torture.world import World, fetch_truth, last_seqs
+from tests.e2e.matrix.crowd import Crowd
+from tests.e2e.matrix.faults import FAULTS, Scene, Site
+from tests.e2e.matrix.figures import Figures, figures
+from tests.e2e.matrix.members import Part
+from tests.e2e.matrix.tunnel import Tunnel
+from tests.e2e.wire import make_conversation, save_users
+
+WORKERS = 4
+READERS = 8
+BEFORE_SECONDS, AFTER_SECONDS = 1.5, 2.0
+"""How long people talk before the fault, and after it where it does not last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """``writers`` send ``rate`` messages a second each, into ``groups`` of everybody and a private conversation."""
+
+    writers: int
+    rate: float
+    groups: int
+
+
+LOADS = {"quiet": Load(writers=1, rate=1.0, groups=1), "50 messages/s": Load(writers=5, rate=10.0, groups=2)}
+
+
+def run_cell(site: Site, fault: str, load: str, folder: Path) -> Figures:
+    folder.mkdir()
+    began = time.monotonic()
+    with playing(site, LOADS[load], folder) as (scene, world):
+        spread(scene)
+        for crowd in (scene.exposed, scene.steady):
+            crowd.tell("write")
+        time.sleep(BEFORE_SECONDS)
+        happened = FAULTS[fault](scene)
+        if not (scene.is_quiet and happened.over > happened.began):
+            time.sleep(AFTER_SECONDS)
+        history = fall_silent(scene, world)
+        memberships = tuple(Membership(user, room, began) for user in world.members for room in world.rooms[user])
+        truth = fetch_truth(Rest(site.server.url), world)
+    return figures(History(history.sends, (), memberships, history.seen), truth, happened)
+
+
+@contextmanager
+def playing(site: Site, load: Load, folder: Path) -> Iterator[tuple[Scene, World]]:
+    """Everybody is connected and in all of their rooms."""
+    readers = [f"{folder.name}-r{number}" for number in range(READERS)]
+    writers = [f"{folder.name}-w{number}" for number in range(load.writers)]
+    everybody = (*writers, *readers)
+    save_users(site.server.url, *everybody)
+    groups = [make_conversation(site.server.url, *everybody, group=True) for _ in range(load.groups)]
+    rooms = {user: list(groups) for user in everybody}
+    for writer, reader in zip(writers, readers, strict=False):
+        private = make_conversation(site.server.url, writer, reader)
+        rooms[writer].append(private)
+        rooms[reader].append(private)
+    tunnel = Tunnel(site.server.port)
+    exposed = {*readers[: READERS // 2], *writers[: load.writers // 2]}
+    parts = [
+        Part(
+            user=user,
+            url=tunnel.url if user in exposed else site.server.url,
+            transport="polling" if number % 3 == 2 else "websocket",
+            rooms=tuple(rooms[user]),
+            rate=load.rate if user in writers else 0.0,
+        )
+        for number, user in enumerate(everybody)
+    ]
+    crowds = (
+        Crowd(folder, "exposed", [part for part in parts if part.user in exposed]),
+        Crowd(folder, "steady", [part for part in parts if part.user not in exposed]),
+    )
+    try:
+        for crowd in crowds:
+            assert crowd.ask("home") == []
+        scene = Scene(site, tunnel, *crowds, is_quiet=load.writers == 1)
+        yield scene, World(everybody, (), {user: tuple(own) for user, own in rooms.items()}, ())
+    finally:
+        for crowd in crowds:
+            crowd.close()
+        tunnel.close()
+
+
+def spread(scene: Scene) -> None:
+    """Until there is a reader on every worker; the kernel gives connections to whom it likes."""
+    for _ in range(200):
+        crowd_of = {
+            part.user: crowd for crowd in (scene.exposed, scene.steady) for part in crowd.parts if not part.rate
+        }
+        workers = {**scene.exposed.ask("where"), **scene.steady.ask("where")}
+        found = Counter(workers[user] for user in crowd_of)
+        if len(found) == WORKERS:
+            return
+        crowded, _ = found.most_common(1)[0]
+        user = next(user for user in crowd_of if workers[user] == crowded)
+        crowd_of[user].tell("move", user)
+        for crowd in (scene.exposed, scene.steady):
+            assert crowd.ask("home") == []
+    raise AssertionError("the kernel does not spread connections")
+
+
+def fall_silent(scene: Scene, world: World) -> History:
+    crowds = (scene.exposed, scene.steady)
+    for crowd in crowds:
+        crowd.tell("hush")
+    for crowd in crowds:
+        assert crowd.ask("idle") == [], "a message was never acknowledged"
+    seqs = last_seqs(Rest(scene.site.server.url), world)
+    exposed, steady = (crowd.finish({room: seqs[room] for room in seqs}) for crowd in crowds)
+    return History((*exposed.sends, *steady.sends), (), (), {**exposed.seen, **steady.seen})

@@ -1,0 +1,91 @@
+"""Every fault, quiet and busy, over four workers: nothing is lost, doubled or out of order, and soon all have it.
+
+``python -m tests.e2e.fault_table`` runs this and writes the table in docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.matrix.cell import LOADS, WORKERS, run_cell
+from tests.e2e.matrix.faults import FAULTS, Site
+from tests.e2e.server import free_port, running
+from tests.e2e.test_cluster import until, until_ready
+from tests.engines.dynamodb import DynamoEngine
+from tests.engines.redis import running_redis
+
+PROMISED_SECONDS = 2.0
+"""docs/reliability.md: the slowest client has everything so long after the fault is over."""
+BUSY_MACHINE = 3
+"""Tests share their machine with others; the published table is measured on one that has nothing else to do."""
+DRAIN_SECONDS = 30.0
+ACKNOWLEDGED_MIN = {"quiet": 2, "50 messages/s": 50}
+"""With less there was nothing to lose."""
+
+
+@contextmanager
+def site(folder: Path, dynamo: DynamoEngine | None = None, **env: str) -> Iterator[Site]:
+    with running_redis(free_port()) as redis:
+        env |= {"WEB_CONCURRENCY": str(WORKERS), "REDIS_URL": redis.url}
+        with running(folder / "server", **env) as server:
+            yield Site(server, redis, dynamo)
+
+
+@pytest.fixture(scope="module")
+def sqlite_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("sqlite")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def dynamo_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    dynamo = DynamoEngine()
+    env = {
+        "DYNAMODB_ENDPOINT": dynamo.endpoint,
+        "DYNAMODB_TABLE_PREFIX": "matrix-",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    try:
+        with site(tmp_path_factory.mktemp("dynamo"), dynamo, **env) as found:
+            yield found
+    finally:
+        dynamo.stop()
+
+
+def wait_until_whole(site: Site, *, without: frozenset[int] = frozenset()) -> None:
+    """All workers run, none of them is one of ``without``, and all are ready."""
+    until(
+        lambda: len(site.server.workers()) == WORKERS and not without & set(site.server.workers()),
+        "every worker runs",
+        DRAIN_SECONDS,
+    )
+    until_ready(site.server)
+
+
+@pytest.mark.parametrize("load", LOADS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault(fault: str, load: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    site: Site = request.getfixturevalue("dynamo_site" if fault.startswith("DynamoDB") else "sqlite_site")
+    wait_until_whole(site)
+    before = frozenset(site.server.workers())
+    name = re.sub(r"\W+", "-", f"{fault} {load}")
+    try:
+        found = run_cell(site, fault, load, tmp_path / name)
+    finally:
+        wait_until_whole(site, without=before if fault == "rolling restart" else frozenset())
+    print(json.dumps(asdict(found)))
+    if "FAULT_MATRIX_JSON" in os.environ:
+        with Path(os.environ["FAULT_MATRIX_JSON"]).open("a") as file:
+            file.write(json.dumps({"fault": fault, "load": load, **asdict(found)}) + "\n")
+    assert found.findings == ()
+    assert found.acknowledged >= ACKNOWLEDGED_MIN[load]
+    assert found.catch_up_p99 <= PROMISED_SECONDS * BUSY_MACHINE
