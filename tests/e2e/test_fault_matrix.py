@@ -17,7 +17,7 @@ import pytest
 
 from tests.e2e.matrix.cell import LOADS, WORKERS, run_cell
 from tests.e2e.matrix.faults import FAULTS, Site
-from tests.e2e.server import free_port, running
+from tests.e2e.server import START_SECONDS, free_port, running
 from tests.e2e.test_cluster import until, until_ready
 from tests.engines.dynamodb import DynamoEngine
 from tests.engines.redis import running_redis
@@ -26,7 +26,6 @@ PROMISED_SECONDS = 2.0
 """docs/reliability.md: the slowest client has everything so long after the fault is over."""
 BUSY_MACHINE = 3
 """Tests share their machine with others; the published table is measured on one that has nothing else to do."""
-DRAIN_SECONDS = 30.0
 ACKNOWLEDGED_MIN = {"quiet": 2, "50 messages/s": 50}
 """With less there was nothing to lose."""
 
@@ -61,13 +60,8 @@ def dynamo_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         dynamo.stop()
 
 
-def wait_until_whole(site: Site, *, without: frozenset[int] = frozenset()) -> None:
-    """All workers run, none of them is one of ``without``, and all are ready."""
-    until(
-        lambda: len(site.server.workers()) == WORKERS and not without & set(site.server.workers()),
-        "every worker runs",
-        DRAIN_SECONDS,
-    )
+def wait_until_whole(site: Site) -> None:
+    until(lambda: len(site.server.workers()) == WORKERS, "every worker runs", START_SECONDS)
     until_ready(site.server)
 
 
@@ -76,12 +70,11 @@ def wait_until_whole(site: Site, *, without: frozenset[int] = frozenset()) -> No
 def test_fault(fault: str, load: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     site: Site = request.getfixturevalue("dynamo_site" if fault.startswith("DynamoDB") else "sqlite_site")
     wait_until_whole(site)
-    before = frozenset(site.server.workers())
     name = re.sub(r"\W+", "-", f"{fault} {load}")
     try:
         found = run_cell(site, fault, load, tmp_path / name)
     finally:
-        wait_until_whole(site, without=before if fault == "rolling restart" else frozenset())
+        wait_until_whole(site)
     print(json.dumps(asdict(found)))
     if "FAULT_MATRIX_JSON" in os.environ:
         with Path(os.environ["FAULT_MATRIX_JSON"]).open("a") as file:

@@ -12,12 +12,15 @@ from tests.e2e.matrix.crowd import Crowd
 from tests.e2e.matrix.figures import Fault
 from tests.e2e.matrix.tunnel import Tunnel
 from tests.e2e.server import Server
+from tests.e2e.test_cluster import until
 from tests.engines.dynamodb import DynamoEngine
 from tests.engines.redis import RedisEngine
 
 LONG_SECONDS = 10.0
 RESTART_SECONDS = 2.0
 """How long Redis is away when it is restarted."""
+RELOAD_SECONDS = 60.0
+"""As long as a reload may take on a busy machine: to start four workers, and to stop four."""
 LAST_WORD_SECONDS = 1.5
 """So long before a fault ends the writers of a quiet cell fall silent: what it lost has no successor to betray it."""
 
@@ -78,9 +81,11 @@ def worker_killed(scene: Scene) -> Fault:
 
 
 def rolling_restart(scene: Scene) -> Fault:
-    """Over at once, too."""
-    scene.site.server.process.send_signal(signal.SIGHUP)
-    now = time.monotonic()
+    """Until every worker is another one. Of this, too, everything is recovery."""
+    server = scene.site.server
+    before, now = set(server.workers()), time.monotonic()
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: not before & set(server.workers()), "every worker is replaced", RELOAD_SECONDS)
     return Fault(now, now, scene.everybody)
 
 
