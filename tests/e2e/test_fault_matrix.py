@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.matrix.cell import LOADS, WORKERS, run_cell
-from tests.e2e.matrix.faults import FAULTS, Site
+from tests.e2e.matrix.cell import LOADS, WORKERS, LongSleep, long_sleep, run_cell
+from tests.e2e.matrix.faults import CLIENTS, ENGINES, STORES, WORKERS_FAULTS, Site
+from tests.e2e.matrix.figures import Figures
 from tests.e2e.server import START_SECONDS, free_port, running
 from tests.e2e.test_cluster import until, until_ready
 from tests.engines.dynamodb import DynamoEngine
@@ -65,20 +66,52 @@ def wait_until_whole(site: Site) -> None:
     until_ready(site.server)
 
 
-@pytest.mark.parametrize("load", LOADS)
-@pytest.mark.parametrize("fault", FAULTS)
-def test_fault(fault: str, load: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    site: Site = request.getfixturevalue("dynamo_site" if fault.startswith("DynamoDB") else "sqlite_site")
-    wait_until_whole(site)
-    name = re.sub(r"\W+", "-", f"{fault} {load}")
-    try:
-        found = run_cell(site, fault, load, tmp_path / name)
-    finally:
-        wait_until_whole(site)
-    print(json.dumps(asdict(found)))
+def check(fault: str, load: str, found: Figures) -> None:
     if "FAULT_MATRIX_JSON" in os.environ:
         with Path(os.environ["FAULT_MATRIX_JSON"]).open("a") as file:
             file.write(json.dumps({"fault": fault, "load": load, **asdict(found)}) + "\n")
+    print(found)
     assert found.findings == ()
     assert found.acknowledged >= ACKNOWLEDGED_MIN[load]
     assert found.catch_up_p99 <= PROMISED_SECONDS * BUSY_MACHINE
+
+
+def check_cell(site: Site, fault: str, load: str, folder: Path) -> None:
+    wait_until_whole(site)
+    check(fault, load, run_cell(site, fault, load, folder / re.sub(r"\W+", "-", f"{fault} {load}")))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sleepers(sqlite_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LongSleep]:
+    """They fall asleep before everything else, so that nobody waits for them."""
+    wait_until_whole(sqlite_site)
+    with long_sleep(sqlite_site, tmp_path_factory.mktemp("sleepers") / "sleepers") as found:
+        yield found
+
+
+@pytest.mark.parametrize("load", LOADS)
+@pytest.mark.parametrize("fault", ENGINES)
+def test_fault_of_an_engine(fault: str, load: str, sqlite_site: Site, tmp_path: Path) -> None:
+    check_cell(sqlite_site, fault, load, tmp_path)
+
+
+@pytest.mark.parametrize("load", LOADS)
+@pytest.mark.parametrize("fault", CLIENTS)
+def test_fault_of_a_client(fault: str, load: str, sqlite_site: Site, tmp_path: Path) -> None:
+    check_cell(sqlite_site, fault, load, tmp_path)
+
+
+def test_clients_that_slept_until_the_server_gave_them_up(sleepers: LongSleep) -> None:
+    check("client asleep until the ping timeout", "quiet", sleepers.wake())
+
+
+@pytest.mark.parametrize("load", LOADS)
+@pytest.mark.parametrize("fault", WORKERS_FAULTS)
+def test_fault_of_a_worker(fault: str, load: str, sqlite_site: Site, tmp_path: Path) -> None:
+    check_cell(sqlite_site, fault, load, tmp_path)
+
+
+@pytest.mark.parametrize("load", LOADS)
+@pytest.mark.parametrize("fault", STORES)
+def test_fault_of_the_store(fault: str, load: str, dynamo_site: Site, tmp_path: Path) -> None:
+    check_cell(dynamo_site, fault, load, tmp_path)

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chatapp.torture.history import History, Membership
@@ -14,15 +14,19 @@ from chatapp.torture.transports import Rest
 from chatapp.torture.world import World, fetch_truth, last_seqs
 from tests.e2e.matrix.crowd import Crowd
 from tests.e2e.matrix.faults import FAULTS, Scene, Site
-from tests.e2e.matrix.figures import Figures, figures
+from tests.e2e.matrix.figures import Fault, Figures, figures
 from tests.e2e.matrix.members import Part
 from tests.e2e.matrix.tunnel import Tunnel
-from tests.e2e.wire import make_conversation, save_users
+from tests.e2e.test_cluster import until
+from tests.e2e.wire import log_lines, make_conversation, save_users
 
 WORKERS = 4
 READERS = 8
+GIVE_UP_SECONDS = 60.0
+"""The server's ping interval and timeout are 45 s together."""
 BEFORE_SECONDS, AFTER_SECONDS = 1.5, 2.0
-"""How long people talk before the fault, and after it where it does not last."""
+"""How long people talk before the fault, and busy ones after it. A quiet writer has fallen silent when a fault ends,
+or says one thing more when a fault had no length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,19 @@ def run_cell(site: Site, fault: str, load: str, folder: Path) -> Figures:
             crowd.tell("write")
         time.sleep(BEFORE_SECONDS)
         happened = FAULTS[fault](scene)
-        if not (scene.is_quiet and happened.over > happened.began):
+        if not scene.is_quiet:
             time.sleep(AFTER_SECONDS)
-        history = fall_silent(scene, world)
-        memberships = tuple(Membership(user, room, began) for user in world.members for room in world.rooms[user])
-        truth = fetch_truth(Rest(site.server.url), world)
-    return figures(History(history.sends, (), memberships, history.seen), truth, happened)
+        elif happened.over == happened.began:
+            assert scene.steady.ask("say") == []  # and nothing after it that would betray its loss
+        return judged(scene, world, happened, began)
+
+
+def judged(scene: Scene, world: World, happened: Fault, began: float) -> Figures:
+    """Everybody falls silent, and gets what is still on its way. ``began`` is before the world was made."""
+    history = fall_silent(scene, world)
+    memberships = tuple(Membership(user, room, began) for user in world.members for room in world.rooms[user])
+    truth = fetch_truth(Rest(scene.site.server.url), world)
+    return figures(replace(history, memberships=memberships), truth, happened)
 
 
 @contextmanager
@@ -119,5 +130,42 @@ def fall_silent(scene: Scene, world: World) -> History:
     for crowd in crowds:
         assert crowd.ask("idle") == [], "a message was never acknowledged"
     seqs = last_seqs(Rest(scene.site.server.url), world)
-    exposed, steady = (crowd.finish({room: seqs[room] for room in seqs}) for crowd in crowds)
+    exposed, steady = (crowd.finish(seqs) for crowd in crowds)
     return History((*exposed.sends, *steady.sends), (), (), {**exposed.seen, **steady.seen})
+
+
+# ---------------------------------------------------------------- too long
+class LongSleep:
+    """Clients who are asleep until the server has given them up, and what is said to them meanwhile."""
+
+    def __init__(self, scene: Scene, world: World, began: float) -> None:
+        self._scene, self._world, self._began = scene, world, began
+        self._slept = time.monotonic()
+        scene.exposed.sleep()
+        self._say()
+
+    def wake(self) -> Figures:
+        until(lambda: self._given_up >= len(self._scene.exposed.parts), "the server gives them up", GIVE_UP_SECONDS)
+        self._say()
+        over = time.monotonic()
+        self._scene.exposed.wake()
+        hurt = frozenset(part.user for part in self._scene.exposed.parts)
+        return judged(self._scene, self._world, Fault(self._slept, over, hurt), self._began)
+
+    def _say(self) -> None:
+        """One thing: they would disturb the other cells."""
+        self._scene.steady.tell("write")
+        assert self._scene.steady.ask("say") == []
+        self._scene.steady.tell("hush")
+
+    @property
+    def _given_up(self) -> int:
+        return sum(line.get("reason") == "ping timeout" for line in log_lines(self._scene.site.server.log()))
+
+
+@contextmanager
+def long_sleep(site: Site, folder: Path) -> Iterator[LongSleep]:
+    folder.mkdir()
+    began = time.monotonic()
+    with playing(site, LOADS["quiet"], folder) as (scene, world):
+        yield LongSleep(scene, world, began)

@@ -3,6 +3,7 @@
 The process is told what to do in lines on its standard input, and answers some of them in lines of JSON:
 
     write              its writers begin
+    say                each begins a message at once; answered when they have begun
     hush               they end, each when its message is acknowledged
     home               answered when all are connected and in their rooms
     idle               answered when nothing is unacknowledged
@@ -102,6 +103,8 @@ class _Crowd:
         match order:
             case "write":
                 self._writing.set()
+            case "say":
+                return self._say()
             case "hush":
                 self._writing.clear()
             case "home":
@@ -115,6 +118,12 @@ class _Crowd:
             case "finish":
                 return self._finish(json.loads(argument))
         return None
+
+    def _say(self) -> list[str]:
+        begun = {user: member.begun for user, member in self._members.items() if member.part.rate}
+        for user in begun:
+            self._members[user].hurry()
+        return self._wait(lambda member: member.begun > begun.get(member.part.user, -1), HOME_SECONDS)
 
     def _wait(self, condition: Callable[[Member], bool], seconds: float) -> list[str]:
         """Those for whom it did not come true in time."""

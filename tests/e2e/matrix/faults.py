@@ -22,7 +22,7 @@ RESTART_SECONDS = 2.0
 RELOAD_SECONDS = 60.0
 """As long as a reload may take on a busy machine: to start four workers, and to stop four."""
 LAST_WORD_SECONDS = 1.5
-"""So long before a fault ends the writers of a quiet cell fall silent: what it lost has no successor to betray it."""
+"""So long before a fault ends the writer of a quiet cell falls silent: what was lost has no successor to betray it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,11 @@ Make = Callable[[Scene], Fault]
 
 # ---------------------------------------------------------------- workers
 def worker_killed(scene: Scene) -> Fault:
-    """That of a writer, with all who are on it. It is over at once: everything that follows is recovery."""
-    workers = scene.steady.ask("where")
-    victim = next(workers[part.user] for part in scene.steady.parts if part.rate)
+    """With all who are on it. It is over at once: everything that follows is recovery. Busy writers lose theirs; a
+    quiet one keeps it, and writes to those who have just lost theirs."""
+    workers = {**scene.exposed.ask("where"), **scene.steady.ask("where")}
+    writers = {workers[part.user] for part in scene.steady.parts if part.rate}
+    victim = next(pid for pid in workers.values() if (pid in writers) is not scene.is_quiet)
     os.kill(victim, signal.SIGKILL)
     now = time.monotonic()
     return Fault(now, now, scene.everybody)
@@ -137,14 +139,21 @@ def _exposed(scene: Scene) -> frozenset[str]:
     return frozenset(part.user for part in scene.exposed.parts)
 
 
-FAULTS: dict[str, Make] = {
+ENGINES: dict[str, Make] = {
     "Redis restarted": redis_restarted,
     "Redis frozen 10 s": redis_frozen,
     "FLUSHALL": redis_flushed,
     "pubsub killed": pubsub_killed,
+}
+CLIENTS: dict[str, Make] = {
     "client's network cut 10 s": network_cut,
     "client asleep 10 s": client_asleep,
+}
+WORKERS_FAULTS: dict[str, Make] = {
     "worker kill -9": worker_killed,
     "rolling restart": rolling_restart,
+}
+STORES: dict[str, Make] = {
     "DynamoDB frozen 10 s": dynamodb_frozen,
 }
+FAULTS = ENGINES | CLIENTS | WORKERS_FAULTS | STORES

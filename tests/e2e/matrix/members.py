@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from itertools import count, cycle
+from itertools import cycle
 from typing import Any
 
 from chatapp.torture.client import Client, usable
@@ -39,6 +39,9 @@ class Member:
         self._recorder = recorder
         self._writing = writing
         self._over = threading.Event()
+        self._due = 0.0
+        self.begun = 0
+        """How many messages it has begun to send."""
         self._is_sending = False
         self._problem: Exception | None = None
         self.client = Client(
@@ -58,6 +61,10 @@ class Member:
         self.client.cut()
         if self._problem is not None:
             raise self._problem
+
+    def hurry(self) -> None:
+        """Its next message is due now."""
+        self._due = 0.0
 
     # ------------------------------------------------------------ for others to look at
     @property
@@ -87,13 +94,13 @@ class Member:
             self._problem = exc
 
     def _live(self) -> None:
-        rooms, numbers = cycle(self.part.rooms), count()
-        due = self._recorder.now()
+        rooms = cycle(self.part.rooms)
         while not self._over.is_set():
-            if self._come() and self._writes and self._recorder.now() >= due:
-                self._send(next(rooms), f"{self.part.user}-{next(numbers)}")
-                due = max(due + 1 / self.part.rate, self._recorder.now())  # what was missed is not made up for
-            self._over.wait(min(LOOK_SECONDS, max(0.0, due - self._recorder.now())) if self._writes else LOOK_SECONDS)
+            if self._come() and self._writes and self._recorder.now() >= self._due:
+                self._due = max(self._due, self._recorder.now()) + 1 / self.part.rate  # nothing missed is made up for
+                self._send(next(rooms), f"{self.part.user}-{self.begun}")
+            left = self._due - self._recorder.now() if self._writes else LOOK_SECONDS
+            self._over.wait(min(LOOK_SECONDS, max(0.0, left)))
 
     @property
     def _writes(self) -> bool:
@@ -112,6 +119,7 @@ class Member:
     def _send(self, room: str, key: str) -> None:
         message = self.client.begin_send(key, room, f"content of {key}")
         self._is_sending = True
+        self.begun += 1
         while not self._over.is_set() and not self._is_acknowledged(message):
             self._over.wait(RETRY_SECONDS)
         self._is_sending = False
