@@ -3,7 +3,7 @@
 The process is told what to do in lines on its standard input, and answers some of them in lines of JSON:
 
     write              its writers begin
-    say                each begins a message at once; answered when they have begun
+    say                each begins a message at once, unless it waits for an answer; answered when they have begun
     hush               they end, each when its message is acknowledged
     home               answered when all are connected and in their rooms
     idle               answered when nothing is unacknowledged
@@ -123,7 +123,9 @@ class _Crowd:
         begun = {user: member.begun for user, member in self._members.items() if member.part.rate}
         for user in begun:
             self._members[user].hurry()
-        return self._wait(lambda member: member.begun > begun.get(member.part.user, -1), HOME_SECONDS)
+        return self._wait(
+            lambda member: member.is_sending or member.begun > begun.get(member.part.user, -1), HOME_SECONDS
+        )
 
     def _wait(self, condition: Callable[[Member], bool], seconds: float) -> list[str]:
         """Those for whom it did not come true in time."""

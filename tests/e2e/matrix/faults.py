@@ -22,7 +22,7 @@ RESTART_SECONDS = 2.0
 RELOAD_SECONDS = 60.0
 """As long as a reload may take on a busy machine: to start four workers, and to stop four."""
 LAST_WORD_SECONDS = 1.5
-"""So long before a fault ends the writer of a quiet cell falls silent: what was lost has no successor to betray it."""
+"""So long before a fault ends the writer of a quiet cell says its last: what was lost has no successor to betray it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Scene:
         """Let the fault last so long."""
         time.sleep(seconds - LAST_WORD_SECONDS)
         if self.is_quiet:
+            assert self.steady.ask("say") == []
             self.steady.tell("hush")
         time.sleep(LAST_WORD_SECONDS)
 

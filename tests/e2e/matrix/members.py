@@ -42,7 +42,7 @@ class Member:
         self._due = 0.0
         self.begun = 0
         """How many messages it has begun to send."""
-        self._is_sending = False
+        self.is_sending = False
         self._problem: Exception | None = None
         self.client = Client(
             part.user, Rest(part.url), recorder, url=part.url, socket_path="/socket.io", transport=part.transport
@@ -75,7 +75,7 @@ class Member:
     @property
     def is_idle(self) -> bool:
         """All that it sent was acknowledged."""
-        return not (self._is_sending or self._writing.is_set())
+        return not (self.is_sending or self._writing.is_set())
 
     @property
     def worker(self) -> int:
@@ -118,11 +118,11 @@ class Member:
 
     def _send(self, room: str, key: str) -> None:
         message = self.client.begin_send(key, room, f"content of {key}")
-        self._is_sending = True
+        self.is_sending = True
         self.begun += 1
         while not self._over.is_set() and not self._is_acknowledged(message):
             self._over.wait(RETRY_SECONDS)
-        self._is_sending = False
+        self.is_sending = False
 
     def _is_acknowledged(self, message: dict[str, Any]) -> bool:
         key = message["clientMessageId"]
