@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import json
 import select
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -65,6 +66,13 @@ class DynamoEngine:
     def log(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._control({"log": True})["log"]
         return found
+
+    def freeze(self) -> None:
+        """It accepts calls and does them when it is thawed, whether or not their callers still wait."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         if self._process.poll() is None:
