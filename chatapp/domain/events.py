@@ -235,6 +235,11 @@ class WorkerBeat(WorkerEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerLeft(WorkerEvent):
+    """This worker ends, and has told everything it had to tell."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReported(WorkerEvent):
     """Everybody who has a socket on this worker, in place of all that was said of it before.
 

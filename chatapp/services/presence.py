@@ -9,8 +9,9 @@ from datetime import datetime
 
 from chatapp.domain.commands import JoinChat, LeaveChat, SaveUser, SetStatus
 from chatapp.domain.errors import NotIdentified, Unavailable
-from chatapp.domain.events import MessageUnread, UserConnected, UserDisconnected, UserStatusChanged
+from chatapp.domain.events import MessageUnread, UserConnected, UserDisconnected, UserStatusChanged, WorkerLeft
 from chatapp.domain.models import Actor, Conversation, InboxEntry, Status, User
+from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Clock, EventPublisher, Presence, Rooms, Scheduler, Store, Timer
 from chatapp.services.actors import require_name
 from chatapp.services.audience import Audience
@@ -162,10 +163,11 @@ class PresenceService:
         return departing is not None
 
     def close(self) -> None:
-        """Remember when those who are here were last seen."""
+        """Remember when those who are here were last seen, and take leave of the other workers."""
         now = self._clock.now()
         for user_id in self._audience.present():
             self._remember_last_seen(user_id, now)
+        self._publisher.relay(WorkerLeft(), rooms=(EVERYONE,))
 
     def _depart(self, user_id: str, seconds: float, *, is_ours: bool) -> None:
         departing = self._departing[user_id] = _Departing(self._clock.now(), is_ours)

@@ -49,6 +49,8 @@ class WorkersPresence(Protocol):
 
     def lapse(self) -> Collection[str]: ...
 
+    def fell_silent(self) -> bool: ...
+
     def recovered(self) -> None: ...
 
     def forget(self, user_id: str) -> None: ...
@@ -92,6 +94,8 @@ class Replica:
     def _beat(self) -> None:
         self._scheduler.call_later(BEAT_SECONDS, self._beat)
         self._bus.publish([EVERYONE], WorkerBeat())
+        if self._workers.fell_silent():
+            self._scheduler.call_later(0, self._deliveries.resync)
         self._presence.lost(self._workers.lapse())
 
     def recovered(self) -> None:

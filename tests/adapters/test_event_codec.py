@@ -26,6 +26,7 @@ EVENTS: list[Event] = [
     events.ViewerEntered("g1", "ana"),
     events.ViewerLeft("g1", "ana"),
     events.WorkerBeat(),
+    events.WorkerLeft(),
     events.WorkerReported({"ana": (Status.BUSY, 1), "🎸": (Status.ONLINE, 0)}, asks=True),
     events.WorkerReported({}, asks=False),
     events.PrivateOpened(PAIR),

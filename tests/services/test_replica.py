@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatapp.adapters.shared_presence import LEASE_SECONDS
+from chatapp.adapters.shared_presence import LEASE_SECONDS, SILENCE_SECONDS
 from chatapp.domain.commands import (
     AddParticipants,
     CreateConversation,
@@ -610,6 +610,32 @@ def test_all_ask_the_store_when_one_has_lost_something(cluster: Cluster, group: 
     cluster.three.bus.publish([EVERYONE], ResyncNeeded())
     cluster.pass_time(0)
     assert seqs(cluster.one) == seqs(cluster.two) == [1]
+
+
+def test_what_a_worker_stored_and_died_before_it_told_is_found(cluster: Cluster, group: Conversation) -> None:
+    cluster.pass_time(BEAT_SECONDS)
+    cluster.three.bus.kill()
+    cluster.three.messages.send(SendMessage(conversation_id=group.id, content="last words"), actor=Actor("ana"))
+    cluster.pass_time(SILENCE_SECONDS - 0.1)
+    assert seqs(cluster.one) == seqs(cluster.two) == []
+    cluster.pass_time(2 * BEAT_SECONDS)
+    assert seqs(cluster.one) == seqs(cluster.two) == [1]
+
+
+def test_a_worker_that_takes_its_leave_is_not_asked_after(
+    cluster: Cluster, group: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.pass_time(BEAT_SECONDS)
+    cluster.three.online("dora")
+    cluster.three.presence.close()
+    cluster.three.bus.kill()
+    asked: list[object] = []
+    for world in (cluster.one, cluster.two):
+        monkeypatch.setattr(world.replica._deliveries, "resync", lambda: asked.append("resync"))
+    cluster.clear()
+    cluster.pass_time(GRACE_SECONDS + BACKUP_SECONDS)
+    assert asked == []
+    assert offline(cluster.one) == ["dora"], "at once, and not when the lease is over"
 
 
 # ---------------------------------------------------------------- beginning and end
