@@ -29,6 +29,7 @@ from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replica import Replica
+from chatapp.services.sessions import HereOrKept, NoSessions, Sessions
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
 from chatapp.settings import Settings
@@ -74,13 +75,16 @@ def build_bus(settings: Settings) -> Bus:
     return RedisBus(settings.redis, worker_id=uuid.uuid4().hex) if settings.redis else LocalBus()
 
 
-def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus) -> Chat:
+def build_chat(
+    settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus, sessions: Sessions | None = None
+) -> Chat:
     """Opens the engines. Raises StoreUnavailable, FilesUnavailable."""
     clock, ids, scheduler = SystemClock(), RandomIds(), GeventScheduler()
     store, files = build_store(settings), build_files(settings)
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
-    audience, sweeper = Audience(), AttachmentSweeper(files)
+    sessions = sessions or NoSessions()
+    audience, sweeper = Audience(keeps=sessions.keeps), AttachmentSweeper(files)
     profiles = Profiles(
         store.users, changed=lambda user_id: publisher.relay(ProfileChanged(user_id), rooms=(EVERYONE,))
     )
@@ -98,7 +102,9 @@ def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus:
         scheduler=scheduler,
     )
     following = (
-        Following(bus, audience, shared, messages.deliveries, clock=clock, scheduler=scheduler) if shared else None
+        Following(bus, audience, HereOrKept(shared, sessions), messages.deliveries, clock=clock, scheduler=scheduler)
+        if shared
+        else None
     )
     conversations = ConversationService(
         store,
@@ -140,6 +146,7 @@ def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus:
             messages,
             presences,
             scheduler=scheduler,
+            sessions=sessions,
         )
         replica.start()
         following.start()

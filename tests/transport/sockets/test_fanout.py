@@ -13,6 +13,7 @@ from chatapp.protocol.wire_json import WireJson
 from chatapp.transport.sockets import fanout
 from chatapp.transport.sockets.direct import DirectSocket, use_direct_sockets
 from chatapp.transport.sockets.fanout import FanoutManager
+from chatapp.transport.sockets.packet_log import PacketLog
 from chatapp.transport.sockets.packets import ChatPacket
 from chatapp.transport.sockets.websocket import message_frame
 
@@ -31,7 +32,8 @@ class Server:
     """A Socket.IO server with our manager, and sockets that nobody is behind."""
 
     def __init__(self) -> None:
-        self.manager = FanoutManager()
+        self.log = PacketLog("w", keep_seconds=60, now=lambda: 0.0)
+        self.manager = FanoutManager(self.log)
         self.server = socketio.Server(
             async_mode="gevent", client_manager=self.manager, serializer=ChatPacket, json=WireJson, logger=False
         )
@@ -44,7 +46,7 @@ class Server:
 
     def polling(self, name: str, *rooms: str) -> list[str]:
         sent: list[str] = []
-        socket = SimpleNamespace(closed=False, send=lambda packet: sent.append(packet.encode()))
+        socket = SimpleNamespace(closed=False, sent=None, send=lambda packet: sent.append(packet.encode()))
         self._enter(name, socket, rooms)
         return sent
 
