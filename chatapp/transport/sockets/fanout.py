@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import socketio
@@ -58,6 +58,11 @@ class FanoutManager(socketio.Manager):
         """The socket's rooms, each with the number of the newest packet when it came in."""
         return {room: number for room, number in self._entered.get(sid, {}).items() if room is not None}
 
+    def backdate(self, sid: str, rooms: Mapping[str, int]) -> None:
+        """The socket has been in these rooms since then, as far as it is in them."""
+        entered = self._entered[sid]
+        entered.update({room: number for room, number in rooms.items() if room in entered})
+
     def register(self, sid: str, namespace: str, eio_sid: str) -> None:
         """The transport's client is connected, by this id."""
         for room in (None, sid):
@@ -108,10 +113,9 @@ class FanoutManager(socketio.Manager):
             else:
                 socket.send(engine)  # it polls
 
-    def tell_again(self, sid: str, socket: DirectSocket, texts: Iterable[str]) -> None:
-        """Packets of events, for this socket alone; from now on they have these numbers."""
-        for text in texts:
-            number = self._log.record(sid, (), text)
+    def tell_again(self, socket: DirectSocket, packets: Iterable[tuple[int, str]]) -> None:
+        """Packets out of the log, for this socket alone."""
+        for number, text in packets:
             socket.sent = number
             socket.send(engine_packet.Packet(engine_packet.MESSAGE, self._log.stamped(text, number)))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chatapp.ports import Scheduler, Timer
-from chatapp.transport.sockets.packet_log import PacketLog
+from chatapp.transport.sockets.packet_log import Entry, PacketLog
 
 MAX_SESSIONS = 20_000
 """At 1 to 2 kB each. The oldest make room."""
@@ -16,9 +16,9 @@ MAX_SESSIONS = 20_000
 class Session:
     """``pid`` is its secret: whoever knows it goes on with it. All numbers are of this worker's packet log.
 
-    ``rooms``: room → the newest packet when the session came in. ``began_with``: what the client says as its offset
-    when it has got nothing since ``began_at``. ``sent``: the last packet on its way to it; ``lost_at``: the newest of
-    all when its connection ended.
+    ``rooms``: room → the newest packet when the session came in. ``began_with``: what its client had as offset when
+    the session began here, at ``began_at``, and has until it gets another. ``sent``: the last packet on its way to it;
+    ``lost_at``: the newest of all when its connection ended.
     """
 
     pid: str
@@ -87,10 +87,10 @@ class LostSessions:
         after = session.lost_at if number == session.sent else number
         return after if self._log.covers(after) else None
 
-    def missed(self, session: Session, after: int) -> list[str]:
+    def missed(self, session: Session, after: int) -> list[Entry]:
         """The packets for this session after that number, in the order told."""
         return [
-            entry.text
+            entry
             for entry in self._log.after(after)
             if session.socket_id not in entry.skipped
             and any(session.rooms.get(room, entry.number) < entry.number for room in entry.rooms)

@@ -76,13 +76,13 @@ class ChatNamespace(Namespace):
         return Welcome(
             connection.socket_id,
             answer,
-            begin=partial(self._begin, connection, returning),
+            begin=partial(self._begin, connection, auth, returning),
             cancel=partial(self._recovery.give_up, returning),
         )
 
-    def _begin(self, connection: Connection, returning: Returning | None, transport: DirectSocket) -> None:
+    def _begin(self, connection: Connection, auth: Any, returning: Returning | None, transport: DirectSocket) -> None:
         self._connections[connection.socket_id] = connection
-        self._recovery.begin(connection, transport, returning)
+        self._recovery.begin(connection, transport, auth, returning)
         log.info(
             "connected",
             connection_id=connection.socket_id,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from itertools import islice
 from sys import getsizeof
+from typing import NamedTuple
 
 LOG_MAX_BYTES = 32 * 1024 * 1024
 """Of one worker. At about 1 kB for each packet it holds the default of 120 s up to 180 packets a second; beyond that
@@ -20,8 +21,7 @@ NUMBER = re.compile(r"[0-9]{1,15}")
 Rooms = str | Collection[str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     number: int
     at: float
     rooms: Collection[str]
@@ -62,7 +62,7 @@ class PacketLog:
         self._entries.append(Entry(self.number, now, names, skipped, text, size))
         self._bytes += size
         oldest = now - self._keep_seconds
-        while self._bytes > self._max_bytes or self._entries[0].at < oldest:
+        while self._entries and (self._bytes > self._max_bytes or self._entries[0].at < oldest):
             self._bytes -= self._entries.popleft().size
         return self.number
 
@@ -82,8 +82,7 @@ class PacketLog:
         """Whether every packet after this one is still here."""
         return self.number - len(self._entries) <= number <= self.number
 
-    def after(self, number: int) -> Iterator[Entry]:
+    def after(self, number: int) -> list[Entry]:
         """In the order told."""
-        count = min(self.number - number, len(self._entries))
-        for index in range(len(self._entries) - count, len(self._entries)):
-            yield self._entries[index]
+        newest_first = islice(reversed(self._entries), max(0, self.number - number))
+        return list(newest_first)[::-1]

@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
@@ -38,7 +38,7 @@ from chatapp.transport.sockets.connections import Connection
 from chatapp.transport.sockets.direct import DirectSocket
 from chatapp.transport.sockets.fanout import FanoutManager
 from chatapp.transport.sockets.lost_sessions import LostSessions, Session
-from chatapp.transport.sockets.packet_log import PacketLog
+from chatapp.transport.sockets.packet_log import Entry, PacketLog
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,9 @@ SILENT_SECONDS = 3.0
 """Workers tell that they live each second; who has not for so long is not asked."""
 HOPS = 3
 """A session that has moved is asked for where it went."""
-HANDOVER_MAX_BYTES = 1024 * 1024
-"""What a client has missed goes over the bus as one publication, which everybody else waits for."""
+MISSED_MAX_BYTES = 1024 * 1024
+"""Of what one client has missed. Over the bus it is one publication, for which everybody else waits; and what waits for
+a client that does not read has its limit too (``BACKLOG_MAX_BYTES``)."""
 MAX_MOVED = 10_000
 """Of how many sessions it is known where they went; about 200 bytes each."""
 WORKER_CHARS = 8
@@ -71,14 +72,15 @@ offset to event handlers that take one argument, and knows no recovery."""
 
 @dataclass(frozen=True, slots=True)
 class Returning:
-    """A session about to go on. ``packets`` are what its client has missed; nothing may wait from here on."""
+    """A session about to go on; nothing may wait from here on. What its client has missed is either ``missed``, out of
+    our log after the number ``after``, or ``brought``: packets of a session that another worker has just handed over.
+    """
 
     session: Session
     user: User | None
-    offset: str | None
-    packets: list[str]
-    is_ours: bool
-    """False when it has just come from another worker."""
+    after: int = 0
+    missed: Sequence[Entry] = ()
+    brought: Sequence[str] | None = None
 
 
 class Recovery:
@@ -114,20 +116,29 @@ class Recovery:
     def new_pid(self) -> str:
         return f"{self._worker}.{secrets.token_urlsafe(18)}"
 
-    def begin(self, connection: Connection, transport: DirectSocket, returning: Returning | None) -> None:
-        """The CONNECT has been answered. Never waits."""
+    def begin(self, connection: Connection, transport: DirectSocket, auth: Any, returning: Returning | None) -> None:
+        """The CONNECT, which had this ``auth``, has been answered. Never waits."""
         if connection.pid is None:
             return
-        transport.sent = self.log.number
-        offset = returning.offset if returning else None
-        self._live[connection.pid] = _Live(transport, began_with=offset, began_at=self.log.number)
+        is_ours = returning is not None and returning.brought is None
+        transport.sent = returning.after if returning and is_ours else self.log.number
+        # A client keeps its offset until it gets another, be its session a new one.
+        self._live[connection.pid] = _Live(transport, _token(auth, "offset"), transport.sent)
         self._moved.pop(connection.pid, None)
         if returning:
-            self._go_on(returning, transport)
+            self._tell_missed(returning, transport)
+            self._let_in(returning)
+            if is_ours:  # what it has missed stays in the log as told in these rooms
+                self._sockets.backdate(connection.socket_id, returning.session.rooms)
 
-    def _go_on(self, returning: Returning, transport: DirectSocket) -> None:
+    def _tell_missed(self, returning: Returning, transport: DirectSocket) -> None:
+        packets = [(entry.number, entry.text) for entry in returning.missed]
+        for text in returning.brought or ():
+            packets.append((self.log.record(returning.session.socket_id, (), text), text))
+        self._sockets.tell_again(transport, packets)
+
+    def _let_in(self, returning: Returning) -> None:
         session, user = returning.session, returning.user
-        self._sockets.tell_again(session.socket_id, transport, returning.packets)
         self.lost.take(session)
         if user:
             conversations = [id_ for room in session.rooms if (id_ := conversation_of(room))]
@@ -181,7 +192,7 @@ class Recovery:
         if returning is None:
             return
         returning.session.is_claimed = False
-        if not returning.is_ours:  # what its worker has handed over is nowhere else
+        if returning.brought is not None:  # what its worker has handed over is nowhere else
             self.lost.forget(returning.session)
 
     def _cut(self, pid: str) -> None:
@@ -200,7 +211,8 @@ class Recovery:
             user, _ = self._admissible(session)
             after = self.lost.first_missed(session, offset)
             if self.lost.find(pid) is session and after is not None:
-                returning = Returning(session, user, offset, self.lost.missed(session, after), is_ours=True)
+                missed = self.lost.missed(session, after)
+                returning = Returning(session, user, after, missed) if _is_bearable(_texts(missed)) else None
         finally:
             if returning is None:  # the client begins anew, and will not ask for it again
                 self.lost.forget(session)
@@ -244,8 +256,8 @@ class Recovery:
             user, conversations = self._admissible(session)
             packets = self._claim(worker, session, offset, conversations, deadline)
             if packets is not None and self.lost.find(pid) is session and self.log.covers(now):
-                packets += _without(packets, self.lost.missed(session, now))
-                returning = Returning(session, user, offset, packets, is_ours=False)
+                held = self.lost.missed(session, now)
+                returning = Returning(session, user, brought=packets + _without(packets, _texts(held)))
         finally:
             if returning is None:
                 self.lost.forget(session)
@@ -255,6 +267,8 @@ class Recovery:
         """The worker that has it, by what the client has of it: it may have moved since it was given its name."""
         worker: str | None = (offset or pid).partition(".")[0]
         for _ in range(HOPS):
+            if worker == self._worker:
+                worker = self._moved.get(pid)
             if worker is None or not self._lives(worker):
                 break
             question = SessionSought(secrets.token_hex(8), self._worker, pid, offset)
@@ -342,16 +356,16 @@ class Recovery:
         after = self.lost.first_missed(session, claim.offset) if session else None
         if session is None or after is None:
             return None
-        packets = tuple(self.lost.missed(session, after))
+        packets = _texts(self.lost.missed(session, after))
         self.lost.forget(session)
-        if sum(map(len, packets)) > HANDOVER_MAX_BYTES:
+        if not _is_bearable(packets):
             return None
         while len(self._moved) >= MAX_MOVED:
             del self._moved[next(iter(self._moved))]
         self._moved[claim.pid] = claim.asker
         deliveries = self._chat.messages.deliveries
         told = {conversation_id: deliveries.told(conversation_id) or 0 for conversation_id in claim.told}
-        return SessionHandedOver(claim.request, packets, told)
+        return SessionHandedOver(claim.request, tuple(packets), told)
 
     # ------------------------------------------------------------ what the rules ask
     def keeps(self, user_id: str) -> bool:
@@ -381,6 +395,14 @@ def _fits(session_user: str | None, named: str | None) -> bool:
 def _token(auth: Any, name: str) -> str | None:
     value = auth.get(name) if isinstance(auth, dict) else None
     return value if isinstance(value, str) and len(value) <= TOKEN_MAX_CHARS else None
+
+
+def _texts(entries: Iterable[Entry]) -> list[str]:
+    return [entry.text for entry in entries]
+
+
+def _is_bearable(packets: Iterable[str]) -> bool:
+    return sum(len(packet.encode()) for packet in packets) <= MISSED_MAX_BYTES
 
 
 def _without(packets: Iterable[str], held: Iterable[str]) -> list[str]:
