@@ -30,7 +30,7 @@ from chatapp.domain.events import (
     WorkerEvent,
 )
 from chatapp.domain.models import User
-from chatapp.domain.rooms import conversation_of, worker_room
+from chatapp.domain.rooms import conversation_of, conversation_room, worker_room
 from chatapp.ports import Bus, Scheduler
 from chatapp.services.chat import Chat
 from chatapp.transport.sockets import UNNOTICED_SECONDS
@@ -43,7 +43,8 @@ from chatapp.transport.sockets.packet_log import Entry, PacketLog
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 2.0
-"""How long a client waits for its CONNECT at most while another worker is asked for its session."""
+"""How long a client waits for its CONNECT at most while another worker is asked for its session. No longer than the bus
+waits for a subscription: who had to go on without one has no time left to ask."""
 SILENT_SECONDS = 3.0
 """Workers tell that they live each second; who has not for so long is not asked."""
 HOPS = 3
@@ -93,6 +94,7 @@ class Recovery:
         self._scheduler = scheduler
         self._now = now
         self._worker = bus.worker_id[:WORKER_CHARS]
+        self._started_at = now()
         self.log = PacketLog(self._worker, keep_seconds=keep_seconds + UNNOTICED_SECONDS, now=now)
         self.lost = LostSessions(self.log, keep_seconds=keep_seconds, scheduler=scheduler)
         self._live: dict[str, _Live] = {}  # by pid
@@ -245,6 +247,7 @@ class Recovery:
         deadline = self._now() + ANSWER_SECONDS
         worker, found = self._seek(pid, offset, deadline)
         if found is None or not _fits(found.user_id, user_id):
+            log.info("no worker that is heard of has the session")
             return None
         # From here on what is told in its rooms is in our log; what was told before is in its worker's.
         now = self.log.number
@@ -254,12 +257,14 @@ class Recovery:
         returning = None
         try:
             user, conversations = self._admissible(session)
+            self._bus.subscribe([conversation_room(id_) for id_ in conversations])  # some may be just about to be heard
             packets = self._claim(worker, session, offset, conversations, deadline)
             if packets is not None and self.lost.find(pid) is session and self.log.covers(now):
                 held = self.lost.missed(session, now)
                 returning = Returning(session, user, brought=packets + _without(packets, _texts(held)))
         finally:
             if returning is None:
+                log.info("worker %s has not handed the session over, or not all of it", worker)
                 self.lost.forget(session)
         return returning
 
@@ -300,7 +305,8 @@ class Recovery:
         return all((deliveries.told(conversation_id) or 0) >= seq for conversation_id, seq in told.items())
 
     def _lives(self, worker: str) -> bool:
-        return self._bus.hears and self._now() - self._beats.get(worker, -SILENT_SECONDS) < SILENT_SECONDS
+        """Who has just started has not heard everybody yet."""
+        return self._bus.hears and self._now() - self._beats.get(worker, self._started_at) < SILENT_SECONDS
 
     def _ask(self, worker: str, request: str, question: WorkerEvent, deadline: float) -> WorkerEvent | None:
         """None: no answer in time."""

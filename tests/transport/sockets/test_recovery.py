@@ -843,6 +843,12 @@ def test_a_worker_that_is_not_heard_of_is_not_waited_for(cluster: Cluster) -> No
     assert not bea.come_back(cluster.three)
 
 
+def test_a_worker_that_has_just_started_asks_whom_it_has_not_heard_yet(cluster: Cluster, make: Make) -> None:
+    bea = cluster.two.client("bea")
+    bea.lose()
+    assert cluster.come_back(bea, make(cluster.buses.bus("four")))
+
+
 def test_a_worker_that_was_deaf_meanwhile_gives_nothing(cluster: Cluster) -> None:
     ana, bea = cluster.one.client("ana"), cluster.two.client("bea")
     room = cluster.one.group("ana", "bea")
