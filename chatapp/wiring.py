@@ -21,15 +21,19 @@ from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Bus, EventPublisher, FileStore, Rooms, Store
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
+from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
+from chatapp.services.deliveries import Deliveries
 from chatapp.services.files import FileService
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
+from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
 from chatapp.services.sessions import HereOrKept, NoSessions, Sessions
+from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
 from chatapp.settings import Settings
@@ -89,20 +93,11 @@ def build_chat(
         store.users, changed=lambda user_id: publisher.relay(ProfileChanged(user_id), rooms=(EVERYONE,))
     )
 
-    messages = MessageService(
-        store,
-        files,
-        presence,
-        audience,
-        profiles,
-        sweeper,
-        publisher,
-        clock=clock,
-        ids=ids,
-        scheduler=scheduler,
-    )
+    teller = Teller(audience, presence, rooms, publisher)
+    deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler)
+    messages = MessageService(store, files, audience, profiles, deliveries, sweeper, publisher, clock=clock, ids=ids)
     following = (
-        Following(bus, audience, HereOrKept(shared, sessions), messages.deliveries, clock=clock, scheduler=scheduler)
+        Following(bus, audience, HereOrKept(shared, sessions), deliveries, clock=clock, scheduler=scheduler)
         if shared
         else None
     )
@@ -112,6 +107,8 @@ def build_chat(
         audience,
         profiles,
         rooms,
+        teller,
+        deliveries,
         sweeper,
         publisher,
         clock=clock,
@@ -139,7 +136,7 @@ def build_chat(
             shared,
             audience,
             profiles,
-            messages.deliveries,
+            deliveries,
             rooms,
             publisher,
             conversations,
@@ -154,6 +151,8 @@ def build_chat(
         users=users,
         conversations=conversations,
         messages=messages,
+        catch_up=CatchUpService(store),
+        deliveries=deliveries,
         files=FileService(
             files,
             ContentInspector(),

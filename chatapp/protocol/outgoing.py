@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from chatapp.domain import events
@@ -131,15 +132,38 @@ def _users_added(event: events.UsersAddedToGroup) -> dict[str, Any]:
     }
 
 
-def _participants_updated(event: events.ParticipantsChanged) -> dict[str, Any]:
+def _joined_participants(event: events.UsersAddedToGroup) -> dict[str, Any]:
+    return _participants_updated(event.conversation, "add", event.added_users, event.added_by, event.timestamp)
+
+
+def _removed_participant(event: events.UserRemovedFromGroup) -> dict[str, Any]:
+    return _participants_updated(event.conversation, "remove", (event.user.id,), event.removed_by, event.timestamp)
+
+
+def _left_participant(event: events.UserLeftGroup) -> dict[str, Any]:
+    return _participants_updated(event.conversation, "remove", (event.user.id,), event.left_by, event.timestamp)
+
+
+def _participants_updated(
+    conversation: Conversation, action: str, affected_users: tuple[str, ...], updated_by: str, updated_at: datetime
+) -> dict[str, Any]:
+    return {
+        **_group(conversation),
+        "participants": conversation.participants,
+        "participant_count": len(conversation.participants),
+        "updated_at": updated_at,
+        "action": action,
+        "affected_users": affected_users,
+        "updated_by": updated_by,
+    }
+
+
+def _group_updated(event: events.GroupUpdated) -> dict[str, Any]:
     return {
         **_group(event.conversation),
-        "participants": event.conversation.participants,
-        "participant_count": len(event.conversation.participants),
-        "updated_at": event.updated_at,
-        "action": event.action,
-        "affected_users": event.affected_users,
+        "description": event.conversation.description,
         "updated_by": event.updated_by,
+        "timestamp": event.timestamp,
     }
 
 
@@ -183,6 +207,8 @@ def _group_deleted(event: events.GroupDeleted) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------- the table
+PARTICIPANTS_UPDATED = "To all participants on every change of members"
+
 ROWS: tuple[Outgoing[Any], ...] = (
     Outgoing(
         "user_connected",
@@ -318,11 +344,19 @@ ROWS: tuple[Outgoing[Any], ...] = (
     ),
     Outgoing(
         "group_participants_updated",
-        events.ParticipantsChanged,
+        events.UsersAddedToGroup,
         schemas.ParticipantsUpdatedSchema(),
         _participants,
-        _participants_updated,
-        "To all participants on every change of members",
+        _joined_participants,
+        PARTICIPANTS_UPDATED,
+    ),
+    Outgoing(
+        "group_updated",
+        events.GroupUpdated,
+        schemas.GroupUpdatedSchema(),
+        _participants,
+        _group_updated,
+        "To all participants: the group has another name or description",
     ),
     Outgoing(
         "user_removed_from_group",
@@ -331,6 +365,14 @@ ROWS: tuple[Outgoing[Any], ...] = (
         lambda event: _users([event.user.id]),
         _user_removed,
         "To the one who was taken out",
+    ),
+    Outgoing(
+        "group_participants_updated",
+        events.UserRemovedFromGroup,
+        schemas.ParticipantsUpdatedSchema(),
+        _participants,
+        _removed_participant,
+        PARTICIPANTS_UPDATED,
     ),
     Outgoing(
         "user_left_group",
@@ -347,6 +389,15 @@ ROWS: tuple[Outgoing[Any], ...] = (
         lambda event: _users([event.user.id]),
         user_left,
         "To the own devices of the one who left",
+    ),
+    Outgoing(
+        "group_participants_updated",
+        events.UserLeftGroup,
+        schemas.ParticipantsUpdatedSchema(),
+        _participants,
+        _left_participant,
+        PARTICIPANTS_UPDATED,
+        when=lambda event: not event.group_deleted,
     ),
     Outgoing(
         "group_deleted",

@@ -239,12 +239,14 @@ class PresenceService:
 
     def _tell_unread(self, user_id: str, socket_id: str) -> None:
         for entry in self._conversations.marks(user_id):
-            if entry.unread_count and entry.conversation.last:
-                self._publisher.deliver(self._notice(entry, socket_id))
+            if notice := self.notice(entry, socket_id):
+                self._publisher.deliver(notice)
 
-    def _notice(self, entry: InboxEntry, socket_id: str) -> MessageUnread:
+    def notice(self, entry: InboxEntry, socket_id: str | None = None) -> MessageUnread | None:
+        """Of what the participant has not read; None when there is nothing. For one socket, or all of theirs."""
         last = entry.conversation.last
-        assert last is not None
+        if last is None or not entry.unread_count:
+            return None
         sender = self._profiles.find(last.sender_id)
         return MessageUnread(entry.user_id, entry.conversation, last, sender, entry.unread_count, socket_id)
 

@@ -11,17 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chatapp.adapters.dynamodb_store import keys
-from chatapp.adapters.dynamodb_store.actions import Action, Delete, Item, Put
+from chatapp.adapters.dynamodb_store.actions import Action, Delete, Item, Put, Update
 from chatapp.adapters.dynamodb_store.client import Dynamo, LostRace
 from chatapp.adapters.dynamodb_store.items import to_conversation
-from chatapp.domain.errors import ConversationNotFound
+from chatapp.domain.errors import ConversationNotFound, NotAGroup
 from chatapp.domain.models import Conversation
 
 CHUNK = 250
 """Ids in one item: with the longest ids 128 kB, with UUIDs 10."""
 
-UNCHANGED = "#revision = :revision AND attribute_not_exists(#deleted_at)"
-NOTHING_SAID = "#last_seq = :last_seq"
+SAME_MEMBERS = "#revision = :revision AND attribute_not_exists(#deleted_at)"
 
 
 def is_live(head: Item | None) -> bool:
@@ -54,6 +53,15 @@ class Whole:
 # ---------------------------------------------------------------- reading
 def read_whole(db: Dynamo, conversation_id: str) -> Whole | None:
     return read_wholes(db, [conversation_id]).get(conversation_id)
+
+
+def require_group(db: Dynamo, conversation_id: str) -> Whole:
+    whole = read_whole(db, conversation_id)
+    if whole is None:
+        raise ConversationNotFound(conversationId=conversation_id)
+    if "pair" in whole.head:
+        raise NotAGroup(conversationId=conversation_id)
+    return whole
 
 
 def read_wholes(db: Dynamo, conversation_ids: Iterable[str]) -> dict[str, Whole]:
@@ -102,6 +110,14 @@ def _compact(chunks: list[list[str]]) -> list[list[str]]:
     if len(chunks) <= 2 * needed:
         return chunks
     return [members[start : start + CHUNK] for start in range(0, needed * CHUNK, CHUNK)]
+
+
+def move(head: Item, changes: Item) -> Update:
+    """Fails when anybody else has taken a ``rev`` since ``head`` was read, or the conversation is deleted."""
+    counted = "#changes = :changes" if "changes" in head else "attribute_not_exists(#changes)"
+    values: Item = {name: head[name] for name in ("last_seq", "changes") if name in head}
+    when = f"#last_seq = :last_seq AND {counted} AND attribute_not_exists(#deleted_at)"
+    return Update(keys.head(head["id"]), changes, when, values)
 
 
 def write_chunks(

@@ -288,21 +288,22 @@ class Recovery:
     ) -> list[str] | None:
         """What the client has missed; None when it stays where it is, or some of it cannot be known.
 
-        Each side makes sure that it has told the messages which the other will not tell.
+        Each side makes sure that it has told the changes which the other will not tell.
         """
-        deliveries = self._chat.messages.deliveries
-        told = {conversation_id: deliveries.told(conversation_id) or 0 for conversation_id in conversations}
-        claim = SessionClaimed(secrets.token_hex(8), self._worker, session.pid, offset, told)
+        rooms, told = tuple(session.rooms), self._told(conversations)
+        claim = SessionClaimed(secrets.token_hex(8), self._worker, session.pid, offset, rooms, told)
         answer = self._ask(worker, claim.request, claim, deadline)
         return list(answer.packets) if isinstance(answer, SessionHandedOver) and self._has_told(answer.told) else None
 
+    def _told(self, conversations: Iterable[str]) -> dict[str, int]:
+        return {id_: self._chat.deliveries.told(id_) or 0 for id_ in conversations}
+
     def _has_told(self, told: Mapping[str, int]) -> bool:
         """Whether everything up to these numbers has been told here. Waits. Raises StoreUnavailable."""
-        deliveries = self._chat.messages.deliveries
-        for conversation_id, seq in told.items():
-            if (deliveries.told(conversation_id) or 0) < seq:
-                deliveries.catch_up(conversation_id)
-        return all((deliveries.told(conversation_id) or 0) >= seq for conversation_id, seq in told.items())
+        for conversation_id, rev in self._told(told).items():
+            if rev < told[conversation_id]:
+                self._chat.deliveries.catch_up(conversation_id)
+        return all(rev >= told[conversation_id] for conversation_id, rev in self._told(told).items())
 
     def _lives(self, worker: str) -> bool:
         """Who has just started has not heard everybody yet."""
@@ -362,6 +363,8 @@ class Recovery:
         after = self.lost.first_missed(session, claim.offset) if session else None
         if session is None or after is None:
             return None
+        for room in set(session.rooms).difference(claim.rooms):
+            self.lost.leave(session, room)
         packets = _texts(self.lost.missed(session, after))
         self.lost.forget(session)
         if not _is_bearable(packets):
@@ -369,9 +372,7 @@ class Recovery:
         while len(self._moved) >= MAX_MOVED:
             del self._moved[next(iter(self._moved))]
         self._moved[claim.pid] = claim.asker
-        deliveries = self._chat.messages.deliveries
-        told = {conversation_id: deliveries.told(conversation_id) or 0 for conversation_id in claim.told}
-        return SessionHandedOver(claim.request, tuple(packets), told)
+        return SessionHandedOver(claim.request, tuple(packets), self._told(claim.told))
 
     # ------------------------------------------------------------ what the rules ask
     def keeps(self, user_id: str) -> bool:

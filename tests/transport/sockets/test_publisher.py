@@ -104,7 +104,7 @@ def test_only_the_rooms_given_hear_it(sockets: Sockets) -> None:
 
 
 def test_each_row_of_an_event_has_rooms_of_its_own(sockets: Sockets) -> None:
-    event = MessagesRead("pair", "juan", START, 7, ("maria", "ana"))
+    event = MessagesRead("pair", "juan", START, 7, 9, ("maria", "ana"))
     sockets.publisher.publish(event)
     assert sockets.by() == {
         "messages_marked_as_read": {"juan-1"},
@@ -116,7 +116,7 @@ def test_each_row_of_an_event_has_rooms_of_its_own(sockets: Sockets) -> None:
 
 
 def test_an_event_goes_once_to_each_room(sockets: Sockets) -> None:
-    event = MessagesRead("pair", "juan", START, 7, ("juan", "ana"))
+    event = MessagesRead("pair", "juan", START, 7, 9, ("juan", "ana"))
     sockets.publisher.relay(event)
     assert sockets.bus.published == [("user:juan", event), ("user:ana", event)]
 
@@ -173,7 +173,7 @@ def test_what_cannot_be_told_is_logged_and_not_raised(
     still_heard: Collection[str],
 ) -> None:
     broken(sockets, monkeypatch)
-    event = MessagesRead("pair", "juan", START, 7, ("ana",))
+    event = MessagesRead("pair", "juan", START, 7, 9, ("ana",))
     with caplog.at_level(logging.ERROR):
         sockets.publisher.publish(event)
     assert caplog.records[0].getMessage() == "publishing messages_marked_as_read failed"

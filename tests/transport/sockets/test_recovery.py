@@ -421,6 +421,11 @@ def take_out(worker: Worker, room: str) -> None:
     worker.chat.conversations.remove_participant(command, actor=Actor("ana"))
 
 
+def take_out_unheard(worker: Worker, room: str) -> None:
+    conversations = worker.chat.store.conversations
+    conversations.remove_participant(room, "bea", by="ana", now=worker.chat.users._clock.now())
+
+
 def test_who_was_taken_out_hears_no_more_of_it(worker: Worker) -> None:
     ana, bea = worker.client("ana"), worker.client("bea")
     group, other = worker.group("ana", "bea"), worker.group("ana", "bea")
@@ -453,7 +458,7 @@ def test_who_was_taken_out_unheard_is_found_out_by_the_store(worker: Worker) -> 
     bea.enter(group).heard()
     bea.lose()
     ana.say(group, "secret")
-    worker.chat.store.conversations.remove_participant(group, "bea", now=worker.chat.users._clock.now())
+    take_out_unheard(worker, group)
     assert bea.come_back()
     assert bea.texts() == []
 
@@ -736,7 +741,7 @@ def test_a_message_that_is_stored_and_not_yet_told_is_not_lost(cluster: Cluster)
     bea.enter(room).heard()
     bea.lose()
     relayed: list[Any] = []
-    publisher = cluster.one.chat.messages._publisher
+    publisher = cluster.one.chat.deliveries._publisher
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(publisher, "relay", lambda event, **rooms: relayed.append((event, rooms)))
         ana.say(room, "slow")
@@ -784,6 +789,17 @@ def test_who_was_taken_out_hears_no_more_of_it_elsewhere(cluster: Cluster) -> No
     assert cluster.come_back(bea, cluster.three)
     assert bea.texts() == ["public"]
     ana.say(group, "secret too")
+    assert bea.texts() == []
+
+
+def test_who_was_taken_out_unheard_is_found_out_elsewhere(cluster: Cluster) -> None:
+    ana, bea = cluster.one.client("ana"), cluster.two.client("bea")
+    group = cluster.one.group("ana", "bea")
+    bea.enter(group).heard()
+    bea.lose()
+    ana.say(group, "secret")
+    take_out_unheard(cluster.one, group)
+    assert cluster.come_back(bea, cluster.three)
     assert bea.texts() == []
 
 
