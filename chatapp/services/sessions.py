@@ -10,16 +10,12 @@ from __future__ import annotations
 from typing import Protocol
 
 from chatapp.domain.events import WorkerEvent
-from chatapp.domain.rooms import conversation_room
 from chatapp.services.following import Here
 
 
 class Sessions(Protocol):
     def keeps(self, user_id: str) -> bool:
         """Whether a lost session of this user is kept here."""
-
-    def hears(self, room: str) -> bool:
-        """Whether any lost session is in this room."""
 
     def forget_all(self) -> None:
         """Something may have been missed that they should have heard."""
@@ -32,16 +28,13 @@ class NoSessions:
     def keeps(self, user_id: str) -> bool:
         return False
 
-    def hears(self, room: str) -> bool:
-        return False
-
     def forget_all(self) -> None: ...
 
     def receive(self, origin: str, event: WorkerEvent) -> None: ...
 
 
 class HereOrKept:
-    """Who is on this worker, lost sessions included."""
+    """Who is on this worker, lost sessions included. What these have open is followed for its members' sake."""
 
     def __init__(self, here: Here, sessions: Sessions) -> None:
         self._here = here
@@ -51,4 +44,4 @@ class HereOrKept:
         return self._here.is_here(user_id) or self._sessions.keeps(user_id)
 
     def is_viewed_here(self, conversation_id: str) -> bool:
-        return self._here.is_viewed_here(conversation_id) or self._sessions.hears(conversation_room(conversation_id))
+        return self._here.is_viewed_here(conversation_id)

@@ -378,9 +378,6 @@ class Recovery:
     def keeps(self, user_id: str) -> bool:
         return self.lost.keeps(user_id)
 
-    def hears(self, room: str) -> bool:
-        return self.lost.hears(room)
-
     def forget_all(self) -> None:
         self.lost.clear()
 

@@ -21,7 +21,7 @@ from chatapp.domain.commands import CreateConversation, RemoveParticipant
 from chatapp.domain.errors import StoreUnavailable
 from chatapp.domain.events import MessageSent, ResyncNeeded, WorkerBeat
 from chatapp.domain.models import Actor
-from chatapp.domain.rooms import EVERYONE
+from chatapp.domain.rooms import EVERYONE, conversation_room
 from chatapp.ports import Bus
 from chatapp.settings import Settings
 from chatapp.transport.limits import RateLimits
@@ -463,6 +463,18 @@ def test_who_was_taken_out_unheard_is_found_out_by_the_store(worker: Worker) -> 
     assert bea.texts() == []
 
 
+def test_of_a_group_that_is_gone_nothing_is_told(worker: Worker) -> None:
+    ana, bea = worker.client("ana"), worker.client("bea")
+    group = worker.group("ana", "bea")
+    bea.enter(group).heard()
+    bea.lose()
+    ana.say(group, "too late")
+    worker.chat.conversations.delete(group)
+    assert not worker.recovery.lost.hears(conversation_room(group))
+    assert bea.come_back()
+    assert bea.names() == ["group_deleted"]
+
+
 @pytest.mark.parametrize("when", ["before", "while the store is asked"])
 def test_a_user_who_is_deleted_does_not_come_back(worker: Worker, when: str) -> None:
     bea = worker.client("bea")
@@ -630,6 +642,17 @@ def test_of_two_that_know_the_secret_one_gets_the_session(worker: Worker) -> Non
 
 
 # ---------------------------------------------------------------- to another worker
+def test_who_comes_elsewhere_before_the_loss_was_seen_takes_over_there(cluster: Cluster) -> None:
+    ana, bea = cluster.one.client("ana"), cluster.two.client("bea")
+    room = cluster.one.group("ana", "bea")
+    bea.enter(room).heard()
+    old = bea.wire
+    ana.say(room, "into the void")
+    assert cluster.come_back(bea, cluster.three)
+    assert not old.is_open
+    assert bea.texts() == ["into the void"]
+
+
 def test_another_worker_goes_on_with_it(cluster: Cluster) -> None:
     ana, bea = cluster.one.client("ana"), cluster.two.client("bea")
     room = cluster.one.group("ana", "bea")
@@ -694,6 +717,7 @@ def test_what_happens_while_it_is_handed_over_arrives_once(cluster: Cluster, by:
     """Wherever it happens: here, there, or elsewhere; before the session is handed over, and right after."""
     ana, bea = getattr(cluster, by).client("ana"), cluster.two.client("bea")
     room = cluster.two.group("ana", "bea")
+    ana.enter(room)
     bea.enter(room).heard()
     bea.lose()
     ana.say(room, "one")
@@ -701,14 +725,17 @@ def test_what_happens_while_it_is_handed_over_arrives_once(cluster: Cluster, by:
 
     def surrounded(question: Any) -> None:
         ana.say(room, "before")
+        ana.ask("typing_start", conversationId=room, userId="ana")
         real(question)
+        ana.ask("typing_stop", conversationId=room, userId="ana")  # waits for nothing: nobody has taken the answer yet
         ana.say(room, "after")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cluster.two.recovery, method, surrounded)
         assert cluster.come_back(bea, cluster.three)
     ana.say(room, "two")
-    assert bea.texts() == ["one", "before", "after", "two"]
+    heard = [body.get("content", body.get("isTyping")) for _, body in bea.heard()]
+    assert heard == ["one", "before", True, False, "after", "two"]
 
 
 def test_notices_are_counted_once_wherever_it_goes(cluster: Cluster) -> None:
@@ -738,6 +765,7 @@ def test_a_message_that_is_stored_and_not_yet_told_is_not_lost(cluster: Cluster)
     bea = cluster.two.client("bea")
     ana = cluster.one.client("ana")
     room = cluster.one.group("ana", "bea")
+    cluster.pass_time(0)  # two listens to the new group
     bea.enter(room).heard()
     bea.lose()
     relayed: list[Any] = []
@@ -795,6 +823,7 @@ def test_who_was_taken_out_hears_no_more_of_it_elsewhere(cluster: Cluster) -> No
 def test_who_was_taken_out_unheard_is_found_out_elsewhere(cluster: Cluster) -> None:
     ana, bea = cluster.one.client("ana"), cluster.two.client("bea")
     group = cluster.one.group("ana", "bea")
+    cluster.pass_time(0)
     bea.enter(group).heard()
     bea.lose()
     ana.say(group, "secret")
@@ -819,7 +848,7 @@ def test_a_worker_that_lost_a_user_long_ago_still_counts_for_them(cluster: Clust
     room = cluster.one.group("ana", "bea")
     bea.heard()
     bea.lose()
-    cluster.pass_time(KEEP_SECONDS - 10)  # long after the grace, and after rooms nobody needs are let go
+    cluster.pass_time(KEEP_SECONDS - 0.5)  # long after the grace, and after rooms nobody needs are let go
     ana.say(room, "one")
     assert cluster.come_back(bea, cluster.three)
     assert [name for name, _ in bea.heard()].count("unread_message_group") == 1
