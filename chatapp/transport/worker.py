@@ -20,6 +20,7 @@ from gunicorn.workers.ggevent import PyWSGIServer
 
 from chatapp.domain.errors import Unavailable
 from chatapp.transport.handoff import Handoff, Reader, leave_folder, owner_of, workers_folder
+from chatapp.transport.newcomers import Newcomers, newcomers
 
 log = structlog.get_logger(__name__)
 
@@ -205,6 +206,11 @@ class ChatWorker(GeventWebSocketWorker):
         """In the master, before the fork."""
         super().__init__(*args, **kwargs)
         self._servers: list[ChatServer] = []
+        self._newcomers: Newcomers | None = None
+        self._is_leaving = False
+        if self.cfg.workers > 1:  # one alone must have left before the next serves: neither hears the other
+            self._newcomers = newcomers()
+            self._newcomers.expect(self.age)
         self._folder: Path | None = None
         if self.cfg.workers > 1 and not self.cfg.is_ssl:  # the state of a TLS connection cannot be handed over
             self._folder = workers_folder(self.cfg.uid, self.cfg.gid)
@@ -236,13 +242,30 @@ class ChatWorker(GeventWebSocketWorker):
         try:
             super().run()
         finally:
+            self._is_here()
             self._leave_the_others()
         self.wsgi.extensions["chatapp"].close()
 
+    def notify(self) -> None:
+        """For the first time when all addresses are listened to, then each second."""
+        super().notify()
+        self._is_here()
+
+    def _is_here(self) -> None:
+        if self._newcomers is not None:
+            self._newcomers.welcome(self.age)
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: no new connections, finish what was begun."""
+        if not self._is_leaving:  # gunicorn says it again to who takes long
+            self._is_leaving = True
+            gevent.spawn(self._leave, sig, frame)
+
+    def _leave(self, sig: int, frame: Any) -> None:
+        if self._newcomers is not None:
+            self._newcomers.wait()
         super().handle_exit(sig, frame)
-        gevent.spawn(self._say_goodbye)
+        self._say_goodbye()
 
     def handle_quit(self, sig: int, frame: Any) -> None:
         """SIGINT and SIGQUIT mean the same here: an accepted message is finished either way."""

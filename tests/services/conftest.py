@@ -21,6 +21,7 @@ from chatapp.domain.errors import StoreUnavailable, Unavailable
 from chatapp.domain.events import Event, ProfileChanged
 from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
 from chatapp.domain.rooms import EVERYONE
+from chatapp.ports import Store
 from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
@@ -86,7 +87,9 @@ class BusPublisher(RecordingPublisher):
 class World:
     """One process alone; or, with a ``bus``, one of several workers: ``beside`` another they share store and time."""
 
-    def __init__(self, folder: Path, *, bus: FakeBus | None = None, beside: World | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, bus: FakeBus | None = None, beside: World | None = None, store: Store | None = None
+    ) -> None:
         self.clock = beside.clock if beside else FakeClock()
         self.ids = beside.ids if beside else SequentialIds()
         self.scheduler = beside.scheduler if beside else ManualScheduler(self.clock)
@@ -95,7 +98,7 @@ class World:
         self.published = BusPublisher(self.bus, self.rooms) if bus else RecordingPublisher()
         shared = SharedPresence(bus, now=lambda: self.clock.now().timestamp()) if bus else None
         self.present = shared or MemoryPresence()
-        self.store = beside.store if beside else SqliteStore(folder / "chat.db")
+        self.store = store or (beside.store if beside else SqliteStore(folder / "chat.db"))
         self.files = beside.files if beside else LocalFiles(folder / "uploads")
         self.audience = Audience()
         self.profiles = Profiles(

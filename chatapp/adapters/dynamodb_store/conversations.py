@@ -13,7 +13,7 @@ from chatapp.adapters.dynamodb_store.changes import read_changes
 from chatapp.adapters.dynamodb_store.client import Dynamo, LostRace, new_token
 from chatapp.adapters.dynamodb_store.deletion import Deletion
 from chatapp.adapters.dynamodb_store.details import Details
-from chatapp.adapters.dynamodb_store.heads import is_live, read_whole, read_wholes, with_members, write_chunks
+from chatapp.adapters.dynamodb_store.heads import Whole, is_live, read_whole, read_wholes, with_members, write_chunks
 from chatapp.adapters.dynamodb_store.items import from_conversation, to_conversation, to_entry
 from chatapp.adapters.dynamodb_store.marking import Mark, require_entry, unmoved
 from chatapp.adapters.dynamodb_store.membership import Membership, new_member
@@ -52,7 +52,7 @@ class DynamoConversations:
                 self._db.write(
                     Put(keys.head(conversation.id), head, ABSENT),
                     Put(keys.listed(conversation.id), {"id": conversation.id}),
-                    *write_chunks(conversation.id, [], chunks, head["revision"]),
+                    *write_chunks(Whole(head), chunks, head["revision"]),
                     *late,
                 )
             return conversation

@@ -86,7 +86,7 @@ class _Adding:
             whole.head,
             changes,
             {"kind": "add", "user_ids": new, "by": self._by, "at": self._now},
-            *write_chunks(self._conversation_id, whole.chunks, chunks, changes["revision"]),
+            *write_chunks(whole, chunks, changes["revision"]),
             *(new_member(whole.head, user_id, self._now) for user_id in new),
             result=lambda head, _: (Whole(head, chunks).conversation, new),
         )
@@ -129,7 +129,7 @@ class _Removing:
                 "at": self._now,
                 "new_owner_id": new_owner,
             },
-            *write_chunks(self._conversation_id, whole.chunks, chunks, changes["revision"]),
+            *write_chunks(whole, chunks, changes["revision"]),
             Delete(keys.member(self._conversation_id, self._user_id)),
             Delete(keys.mark(self._conversation_id, self._user_id)),
             result=lambda head, _: Departure(Whole(head, chunks).conversation, new_owner, None),
