@@ -32,6 +32,7 @@ from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
+from chatapp.services.sessions import HereOrKept, NoSessions, Sessions
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
@@ -78,13 +79,16 @@ def build_bus(settings: Settings) -> Bus:
     return RedisBus(settings.redis, worker_id=uuid.uuid4().hex) if settings.redis else LocalBus()
 
 
-def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus) -> Chat:
+def build_chat(
+    settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus, sessions: Sessions | None = None
+) -> Chat:
     """Opens the engines. Raises StoreUnavailable, FilesUnavailable."""
     clock, ids, scheduler = SystemClock(), RandomIds(), GeventScheduler()
     store, files = build_store(settings), build_files(settings)
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
-    audience, sweeper = Audience(), AttachmentSweeper(files)
+    sessions = sessions or NoSessions()
+    audience, sweeper = Audience(keeps=sessions.keeps), AttachmentSweeper(files)
     profiles = Profiles(
         store.users, changed=lambda user_id: publisher.relay(ProfileChanged(user_id), rooms=(EVERYONE,))
     )
@@ -92,7 +96,11 @@ def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus:
     teller = Teller(audience, presence, rooms, publisher)
     deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler)
     messages = MessageService(store, files, audience, profiles, deliveries, sweeper, publisher, clock=clock, ids=ids)
-    following = Following(bus, audience, shared, deliveries, clock=clock, scheduler=scheduler) if shared else None
+    following = (
+        Following(bus, audience, HereOrKept(shared, sessions), deliveries, clock=clock, scheduler=scheduler)
+        if shared
+        else None
+    )
     conversations = ConversationService(
         store,
         presence,
@@ -135,6 +143,7 @@ def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus:
             messages,
             presences,
             scheduler=scheduler,
+            sessions=sessions,
         )
         replica.start()
         following.start()
@@ -143,6 +152,7 @@ def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus:
         conversations=conversations,
         messages=messages,
         catch_up=CatchUpService(store),
+        deliveries=deliveries,
         files=FileService(
             files,
             ContentInspector(),

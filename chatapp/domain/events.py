@@ -27,9 +27,12 @@ class UserDisconnected(Event):
 
 @dataclass(frozen=True, slots=True)
 class UserStatusChanged(Event):
+    """``by_absence`` is True when nobody has said so: the user's last socket is gone."""
+
     user_id: str
     status: Status
     last_seen: datetime
+    by_absence: bool = field(default=False, compare=False)
 
 
 # Rooms
@@ -280,3 +283,54 @@ class MessagesPurged(WorkerEvent):
 @dataclass(frozen=True, slots=True)
 class ResyncNeeded(WorkerEvent):
     """More was lost than the bus could hold: everybody asks the store."""
+
+
+# Sessions whose clients come back to another worker: services/sessions.py
+@dataclass(frozen=True, slots=True)
+class SessionSought(WorkerEvent):
+    """A client has come to the worker ``asker`` and would go on with its session, after the packet ``offset``."""
+
+    request: str
+    asker: str
+    pid: str
+    offset: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFound(WorkerEvent):
+    request: str
+    socket_id: str
+    user_id: str | None
+    rooms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClaimed(WorkerEvent):
+    """The asker hears by now what is told in these ``rooms``; of the session's others its user is no member any more.
+
+    ``told``: conversation → the last ``rev`` that the asker will not tell itself.
+    """
+
+    request: str
+    asker: str
+    pid: str
+    offset: str | None
+    rooms: tuple[str, ...]
+    told: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHandedOver(WorkerEvent):
+    """It is the asker's now. ``packets`` are what it has missed, ``told`` the last ``rev`` that these know of."""
+
+    request: str
+    packets: tuple[str, ...]
+    told: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRefused(WorkerEvent):
+    """There is no such session here; ``moved_to`` has got it."""
+
+    request: str
+    moved_to: str | None = None

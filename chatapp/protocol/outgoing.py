@@ -22,10 +22,16 @@ E = TypeVar("E", bound=events.Event)
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The rooms that hear it, each socket once; not the sockets of ``except_user``."""
+    """The rooms that hear it, each socket once; not the sockets of ``except_user``.
+
+    Of the connections that are lost and may yet be taken up, those in the room ``except_lost_in`` and those of the user
+    ``except_lost_of`` do without it too.
+    """
 
     rooms: tuple[str, ...]
     except_user: str | None = None
+    except_lost_in: str | None = None
+    except_lost_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,18 @@ def _users(user_ids: Iterable[str]) -> Audience:
 
 
 def _unread(event: events.MessageUnread) -> Audience:
-    return Audience((event.socket_id,)) if event.socket_id else _users([event.user_id])
+    """Who is in the room has the message itself, also when it reaches them late."""
+    room = event.socket_id or user_room(event.user_id)
+    return Audience((room,), except_lost_in=conversation_room(event.conversation.id))
+
+
+def _status_changed(event: events.UserStatusChanged) -> Audience:
+    return _gone(event) if event.by_absence else Audience((EVERYONE,))
+
+
+def _gone(event: events.UserDisconnected | events.UserStatusChanged) -> Audience:
+    """Who takes up a lost connection is not told that they were away themselves: nobody would take it back."""
+    return Audience((EVERYONE,), except_lost_of=event.user_id)
 
 
 # ---------------------------------------------------------------- bodies
@@ -205,7 +222,7 @@ ROWS: tuple[Outgoing[Any], ...] = (
         "user_disconnected",
         events.UserDisconnected,
         schemas.UserDisconnectedSchema(),
-        lambda _event: Audience((EVERYONE,)),
+        _gone,
         _itself,
         "A user's last socket has been gone for the grace period",
     ),
@@ -213,7 +230,7 @@ ROWS: tuple[Outgoing[Any], ...] = (
         "user_status_update",
         events.UserStatusChanged,
         schemas.UserStatusSchema(),
-        lambda _event: Audience((EVERYONE,)),
+        _status_changed,
         _itself,
         "A user shows another status",
     ),

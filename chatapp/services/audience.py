@@ -45,7 +45,9 @@ class Arrival:
 
 
 class Audience:
-    def __init__(self) -> None:
+    def __init__(self, *, keeps: Callable[[str], bool] | None = None) -> None:
+        """``keeps`` says who is counted although they are offline, because they may yet hear what they missed."""
+        self._keeps = keeps
         self._marks: defaultdict[str, dict[str, int]] = defaultdict(dict)  # conversation → user → last read seq
         self._conversations: defaultdict[str, set[str]] = defaultdict(set)  # user → conversations
         self._present: set[str] = set()
@@ -82,6 +84,8 @@ class Audience:
             self.add(entry.conversation, user_id, entry.last_read_seq)
 
     def dismiss(self, user_id: str) -> None:
+        if self._keeps and self._keeps(user_id):
+            return
         self._present.discard(user_id)
         for conversation_id in self._conversations.pop(user_id, ()):
             self._drop_mark(conversation_id, user_id)

@@ -8,6 +8,7 @@ from chatapp.domain.errors import Unavailable
 from chatapp.ports import Bus, FileStore, Store
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.conversations import ConversationService
+from chatapp.services.deliveries import Deliveries
 from chatapp.services.files import FileService
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
@@ -21,6 +22,7 @@ class Chat:
     conversations: ConversationService
     messages: MessageService
     catch_up: CatchUpService
+    deliveries: Deliveries
     files: FileService
     presence: PresenceService
     typing: TypingService

@@ -47,6 +47,11 @@ class Deliveries:
     def follows(self, conversation_id: str) -> bool:
         return conversation_id in self._followed
 
+    def told(self, conversation_id: str) -> int | None:
+        """The last ``rev`` told here; None when the conversation is not followed."""
+        followed = self._followed.get(conversation_id)
+        return followed.rev if followed else None
+
     def end(self, conversation_id: str) -> None:
         followed = self._followed.pop(conversation_id, None)
         if followed and followed.timer:

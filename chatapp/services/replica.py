@@ -35,6 +35,7 @@ from chatapp.services.deliveries import Deliveries
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
+from chatapp.services.sessions import NoSessions, Sessions
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Replica:
         presence: PresenceService,
         *,
         scheduler: Scheduler,
+        sessions: Sessions | None = None,
     ) -> None:
         self._bus = bus
         self._workers = workers
@@ -86,6 +88,7 @@ class Replica:
         self._messages = messages
         self._presence = presence
         self._scheduler = scheduler
+        self._sessions = sessions or NoSessions()
 
     def start(self) -> None:
         self._bus.start(self.receive, recovered=self.recovered)
@@ -100,6 +103,7 @@ class Replica:
 
     def recovered(self) -> None:
         self._workers.recovered()
+        self._sessions.forget_all()
         self._scheduler.call_later(0, self._deliveries.resync)
         self._scheduler.call_later(0, self._refresh)
 
@@ -128,6 +132,7 @@ class Replica:
         """Never waits."""
         if isinstance(event, WorkerEvent):
             self._obey(event)
+            self._sessions.receive(origin, event)
             self._presence.lost(self._workers.hear(origin, event))
         elif isinstance(event, UserLeftGroup) and event.group_deleted:  # the store remembers nothing of it
             self._publisher.deliver(event, rooms=(room,))

@@ -35,6 +35,14 @@ EVENTS: list[Event] = [
     events.UserDeleted("ana"),
     events.MessagesPurged(),
     events.ResyncNeeded(),
+    events.SessionSought("r1", "one", "two.secret", None),
+    events.SessionSought("r1", "one", "two.secret", "two.17"),
+    events.SessionFound("r1", "s1", None, ("s1",)),
+    events.SessionFound("r1", "s1", "ana", ("s1", "everyone")),
+    events.SessionClaimed("r2", "one", "two.secret", "two.17", ("s1", "everyone"), {"g1": 3}),
+    events.SessionHandedOver("r2", ('2["message_edited",{}]',), {"g1": 4}),
+    events.SessionRefused("r2"),
+    events.SessionRefused("r2", moved_to="three"),
 ]
 
 

@@ -141,6 +141,8 @@ LEFT_BODY = {
 
 IN_PAIR = Audience(("conversation:pair",))
 MEMBERS = Audience(("user:maria", "user:ana"))
+TO_JUAN = Audience(("user:juan",), except_lost_in="conversation:pair")
+TO_ANA, TO_ONE_SOCKET = (Audience((room,), except_lost_in="conversation:group") for room in ("user:ana", "s1"))
 
 
 @dataclass
@@ -180,11 +182,20 @@ CASES = {
     ),
     "disconnected": Case(
         events.UserDisconnected("juan", LATER_AT),
-        {"user_disconnected": (Audience((EVERYONE,)), {"userId": "juan", "lastSeen": LATER})},
+        {"user_disconnected": (Audience((EVERYONE,), except_lost_of="juan"), {"userId": "juan", "lastSeen": LATER})},
     ),
     "status": Case(
         events.UserStatusChanged("juan", Status.OFFLINE, START),
         {"user_status_update": (Audience((EVERYONE,)), {"userId": "juan", "status": "offline", "lastSeen": AT})},
+    ),
+    "absence": Case(
+        events.UserStatusChanged("juan", Status.OFFLINE, START, by_absence=True),
+        {
+            "user_status_update": (
+                Audience((EVERYONE,), except_lost_of="juan"),
+                {"userId": "juan", "status": "offline", "lastSeen": AT},
+            )
+        },
     ),
     "room joined": Case(
         events.RoomJoined("pair", "juan"), {"user_joined": (IN_PAIR, {"conversationId": "pair", "userId": "juan"})}
@@ -213,15 +224,15 @@ CASES = {
     ),
     "unread private": Case(
         events.MessageUnread("juan", PAIR, LAST, MARIA, 3),
-        {"unread_message_private": (Audience(("user:juan",)), {"conversationId": "pair", **UNREAD_BODY})},
+        {"unread_message_private": (TO_JUAN, {"conversationId": "pair", **UNREAD_BODY})},
     ),
     "unread group": Case(
         events.MessageUnread("ana", GROUP, LAST, MARIA, 3),
-        {"unread_message_group": (Audience(("user:ana",)), {**IN_GROUP, **UNREAD_BODY})},
+        {"unread_message_group": (TO_ANA, {**IN_GROUP, **UNREAD_BODY})},
     ),
     "unread for one socket": Case(
         events.MessageUnread("ana", GROUP, LAST, replace(MARIA, avatar=None), 3, socket_id="s1"),
-        {"unread_message_group": (Audience(("s1",)), {**IN_GROUP, **UNREAD_BODY, "senderAvatar": None})},
+        {"unread_message_group": (TO_ONE_SOCKET, {**IN_GROUP, **UNREAD_BODY, "senderAvatar": None})},
     ),
     "read": Case(
         events.MessagesRead("pair", "juan", START, 7, 9, ("maria", "ana")),

@@ -133,10 +133,9 @@ class Copy:
 
     def _change_members(self, change: Json) -> None:
         for user_id in change["userIds"]:
+            self.marks.pop(user_id, None)  # who is added is the last, also when they are known already
             if change["action"] == "add":
                 self.marks[user_id] = self.last_seq
-            else:
-                self.marks.pop(user_id, None)
         self.owner = change["newOwnerId"] or self.owner
 
     def shown(self) -> bytes:

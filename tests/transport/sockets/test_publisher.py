@@ -24,9 +24,11 @@ from chatapp.domain.events import (
 from chatapp.domain.rooms import EVERYONE
 from chatapp.protocol import outgoing
 from chatapp.protocol.outgoing import Outgoing
+from chatapp.transport.sockets.lost_sessions import LostSessions
+from chatapp.transport.sockets.packet_log import PacketLog
 from chatapp.transport.sockets.publisher import SocketPublisher
 from chatapp.transport.sockets.rooms import SocketRooms
-from tests.fakes import START, FakeBus
+from tests.fakes import START, FakeBus, ManualScheduler
 from tests.protocol.test_outgoing import FILE_REPLY, GROUP, JUAN, MESSAGE
 
 
@@ -36,7 +38,9 @@ class Sockets:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server = socketio.Server(async_mode="threading")
-        self.rooms = SocketRooms(self.server)
+        log = PacketLog("one", keep_seconds=60, now=lambda: 0.0)
+        self.lost = LostSessions(log, keep_seconds=60, scheduler=ManualScheduler())
+        self.rooms = SocketRooms(self.server, self.lost)
         self.bus = FakeBus("one")
         self.publisher = SocketPublisher(self.server, self.rooms, self.bus)
         self.heard: list[tuple[str, str]] = []
