@@ -250,6 +250,7 @@ FIRST_STEP_DATA = """
         ('kept', 1, 'k1', 'ana', 'one', 'text', 2000), ('kept', 2, 'k2', 'ana', 'two', 'text', 3000),
         ('kept', 3, 'k3', 'ana', 'three', 'text', 4000),
         ('purged', 3, 'p3', 'ana', 'three', 'text', 2000), ('purged', 4, 'p4', 'ana', 'four', 'text', 3000);
+    INSERT INTO idempotency_keys VALUES ('ana', 'kept', 'c1', 'one', 'k1', 1, 2000);
 """
 
 
@@ -285,6 +286,13 @@ def test_messages_marks_and_purges_from_before_there_were_revs_have_one(migrated
     assert told(migrated, "purged") == (6, True, [(3, "p3"), (4, "p4"), (5, "purge", 2), (6, "ana", 4)])
     assert told(migrated, "emptied") == (3, True, [(3, "purge", 2)])
     assert told(migrated, "silent") == (0, False, [])
+
+
+def test_an_older_file_remembers_what_was_sent_and_forgets_it_with_the_conversation(migrated: SqliteStore) -> None:
+    assert say(migrated, draft("one", to="kept", key="c1")).id == "k1"
+    migrated.conversations.delete("kept")
+    migrated.conversations.create_group(group("ana", "bea", id="kept"))
+    assert say(migrated, draft("one", to="kept", key="c1")).seq == 1
 
 
 def test_an_older_file_goes_on_with_the_next_rev(migrated: SqliteStore) -> None:

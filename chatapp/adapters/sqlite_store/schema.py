@@ -136,6 +136,23 @@ STEPS = (
         SELECT count(*) FROM participants p WHERE p.conversation_id = conversations.id AND p.read_rev > 0
     );
     """,
+    # The conversation first: its deletion finds the keys without an index of their own, which every send had to fill.
+    """
+    CREATE TABLE keys_by_conversation (
+        sender_id TEXT NOT NULL,
+        conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        client_message_id TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        seq INTEGER NOT NULL,
+        timestamp INTEGER NOT NULL,
+        PRIMARY KEY (conversation_id, sender_id, client_message_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO keys_by_conversation SELECT * FROM idempotency_keys
+        ORDER BY conversation_id, sender_id, client_message_id;
+    DROP TABLE idempotency_keys;
+    ALTER TABLE keys_by_conversation RENAME TO idempotency_keys;
+    """,
 )
 
 
