@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from chatapp.domain.commands import Command
 from chatapp.domain.errors import TooLarge
 from chatapp.protocol.dumping import make_dump
+from chatapp.protocol.loading import UNSURE, Load, Quick, make_load
 
 ID_MAX_CHARS = 128
 NAME_MAX_CHARS = 200
@@ -56,6 +57,32 @@ class CommandSchema(WireSchema):
 
     command: ClassVar[type[Command]]
     tolerated: ClassVar[frozenset[str]] = frozenset()
+    is_quick: ClassVar[bool] = True
+    """Whether the fields and ``check`` are all there is to loading."""
+    _load_quickly: Load | None = None
+
+    def load(self, data: Any, **options: Any) -> Any:
+        if self.is_quick and type(data) is dict and not options:
+            if self._load_quickly is None:
+                self._load_quickly = make_load(self.load_fields)
+            found = self._load_quickly(data)
+            if found is not None and self._is_good(found):
+                return self.make(found)
+        return super().load(data, **options)
+
+    def _is_good(self, found: dict[str, Any]) -> bool:
+        try:
+            self.check(found)
+        except ValidationError:  # which says less than marshmallow's own
+            return False
+        return True
+
+    def check(self, data: dict[str, Any]) -> None:
+        """What no field can say alone. Raises ValidationError."""
+
+    @validates_schema
+    def check_all(self, data: dict[str, Any], **_: Any) -> None:
+        self.check(data)
 
     @post_load
     def make(self, data: dict[str, Any], **_: Any) -> Command:
@@ -73,6 +100,19 @@ class Text(fields.String):
         extra = kwargs.pop("validate", None)
         checks = [validate.Length(min=min_chars, max=max_chars), *([extra] if extra else [])]
         super().__init__(validate=checks, **kwargs)
+        self._min_chars, self._max_chars, self._extra = min_chars, max_chars, extra
+
+    def quick(self, value: Any) -> Any:
+        if type(value) is not str or not self._min_chars <= len(value) <= self._max_chars or "\0" in value:
+            return UNSURE
+        try:
+            if not value.isascii():
+                value.encode()
+            if self._extra:
+                self._extra(value)
+        except (UnicodeEncodeError, ValidationError):
+            return UNSURE
+        return value
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
@@ -110,6 +150,11 @@ class Content(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_chars=CONTENT_MAX_BYTES, **kwargs)  # validators run after the measure below
 
+    def quick(self, value: Any) -> Any:
+        if type(value) is str and not value.isascii() and len(value) * 4 > CONTENT_MAX_BYTES:
+            return UNSURE  # a character takes at most four bytes; whether they are too many is counted elsewhere
+        return super().quick(value)
+
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if len(text.encode()) > CONTENT_MAX_BYTES:
@@ -129,6 +174,15 @@ class Several(fields.List[Any]):
 
     def __init__(self, inner: fields.Field[Any], *, min_items: int = 0, max_items: int, **kwargs: Any) -> None:
         super().__init__(inner, validate=validate.Length(min=min_items, max=max_items), **kwargs)
+        self._min_items, self._max_items = min_items, max_items
+
+    def quick(self, value: Any) -> Any:
+        if type(value) is not list or not self._min_items <= len(value) <= self._max_items:
+            return UNSURE
+        if not isinstance(self.inner, Quick):
+            return UNSURE
+        found = tuple(map(self.inner.quick, value))
+        return UNSURE if UNSURE in found else found
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         try:
@@ -154,6 +208,9 @@ class Members(Several):
 class Flag(fields.Boolean):
     """``true`` or ``false``. marshmallow's own takes ``0``, ``"yes"`` and the like too."""
 
+    def quick(self, value: Any) -> Any:
+        return value if type(value) is bool else UNSURE
+
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
@@ -169,6 +226,10 @@ class Count(fields.Integer):
 
     def __init__(self, *, minimum: int = 0, maximum: int = 2**63 - 1, **kwargs: Any) -> None:
         super().__init__(validate=validate.Range(min=minimum, max=maximum), **kwargs)
+        self._minimum, self._maximum = minimum, maximum
+
+    def quick(self, value: Any) -> Any:
+        return value if type(value) is int and self._minimum <= value <= self._maximum else UNSURE
 
     def _validated(self, value: Any) -> int:
         # int() would cut fractions off, and read " 1_0 ".
@@ -180,6 +241,17 @@ class Count(fields.Integer):
             raise self.make_error("invalid", input=value)
         number: int = super()._validated(value)
         return number
+
+
+class OneOf(fields.String):
+    """One of these words."""
+
+    def __init__(self, choices: Collection[str], **kwargs: Any) -> None:
+        super().__init__(validate=validate.OneOf(choices), **kwargs)
+        self._choices = frozenset(choices)
+
+    def quick(self, value: Any) -> Any:
+        return value if type(value) is str and value in self._choices else UNSURE
 
 
 def _by_position(messages: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from marshmallow import EXCLUDE, ValidationError, fields, post_load, pre_load, validate, validates_schema
+from marshmallow import EXCLUDE, ValidationError, fields, post_load, pre_load, validates_schema
 
 from chatapp.domain import commands
 from chatapp.domain.models import Attachment, ConversationType, MessageType, Status
@@ -19,6 +19,7 @@ from chatapp.protocol.fields import (
     Id,
     Members,
     Name,
+    OneOf,
     Several,
     Tags,
     Text,
@@ -63,7 +64,7 @@ class UserStatusRequestSchema(CommandSchema):
     command = commands.SetStatus
 
     actor_id = Id(data_key="userId")
-    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
+    status = OneOf(STATUSES, required=True)
 
     def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
         return {**data, "status": Status(data["status"])}
@@ -81,7 +82,7 @@ class SaveUserSchema(CommandSchema):
     roles = Tags(allow_none=True)
     filials = Tags(allow_none=True)
     avatar = Text(max_chars=URL_MAX_CHARS, allow_none=True)
-    status = fields.String(validate=validate.OneOf(STATUSES), allow_none=True)
+    status = OneOf(STATUSES, allow_none=True)
     last_seen = Time(allow_none=True)
     is_active = Flag(allow_none=True)
     is_online = Flag(allow_none=True)
@@ -153,7 +154,7 @@ class SendMessageSchema(CommandSchema):
     actor_id = Id(data_key="senderId")
     recipient_id = Text(max_chars=128, allow_none=True)
     content = Content(load_default="", allow_none=True)
-    message_type = fields.String(validate=validate.OneOf(MESSAGE_TYPES), load_default=MessageType.TEXT.value)
+    message_type = OneOf(MESSAGE_TYPES, load_default=MessageType.TEXT.value)
     file_url = Text(min_chars=1, max_chars=URL_MAX_CHARS, allow_none=True)
     file_name = Text(max_chars=NAME_MAX_CHARS + 55, allow_none=True)
     file_size = Count(allow_none=True)
@@ -161,8 +162,7 @@ class SendMessageSchema(CommandSchema):
     reply_to = Id(allow_none=True)
     client_message_id = Id(allow_none=True)
 
-    @validates_schema
-    def check_content(self, data: dict[str, Any], **_: Any) -> None:
+    def check(self, data: dict[str, Any]) -> None:
         url = data.get("file_url")
         if data["message_type"] == MessageType.TEXT.value:
             if not (data["content"] or "").strip():
@@ -196,8 +196,7 @@ class EditMessageSchema(CommandSchema):
     new_content = Content(required=True)
     actor_id = Id(data_key="userId")
 
-    @validates_schema
-    def check_content(self, data: dict[str, Any], **_: Any) -> None:
+    def check(self, data: dict[str, Any]) -> None:
         if not data["new_content"].strip():
             raise ValidationError("Must not be blank.", "newContent")
 
@@ -224,6 +223,7 @@ class UploadFormSchema(CommandSchema):
     """The text fields of the multipart form; the file itself is beside them."""
 
     command = commands.UploadFile
+    is_quick = False  # blanks are dropped first
 
     conversation_id = Id()
     actor_id = Id(data_key="senderId")
@@ -250,14 +250,13 @@ class CreateGroupSchema(CommandSchema):
 class CreateConversationSchema(CommandSchema):
     command = commands.CreateConversation
 
-    type = fields.String(required=True, validate=validate.OneOf(CONVERSATION_TYPES))
+    type = OneOf(CONVERSATION_TYPES, required=True)
     name = Text(max_chars=NAME_MAX_CHARS, allow_none=True)
     description = Text(max_chars=2000, allow_none=True)
     participants = Members(required=True)
     actor_id = Id(data_key="createdBy", required=True)
 
-    @validates_schema
-    def check_name(self, data: dict[str, Any], **_: Any) -> None:
+    def check(self, data: dict[str, Any]) -> None:
         if data["type"] == ConversationType.GROUP.value and not (data.get("name") or "").strip():
             raise ValidationError("A group needs a name.", "name")
 
@@ -275,8 +274,7 @@ class UpdateGroupBodySchema(CommandSchema):
     description = Text(max_chars=2000, allow_none=True)
     actor_id = Id(data_key="userId")
 
-    @validates_schema
-    def check_something(self, data: dict[str, Any], **_: Any) -> None:
+    def check(self, data: dict[str, Any]) -> None:
         if "name" not in data and "description" not in data:
             raise ValidationError("Give a name or a description.", "name")
 
