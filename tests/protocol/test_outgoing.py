@@ -393,4 +393,5 @@ def test_names_of_the_document_and_of_its_first_front_end() -> None:
         "read_receipt",
         "user_joined",
         "user_left",
+        "server_draining",
     }

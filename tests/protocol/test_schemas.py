@@ -76,6 +76,7 @@ RULED = {
     schemas.UserLeftGroupSchema: LEFT_FIELDS,
     schemas.GroupLeftSchema: f"{LEFT_FIELDS} groupDeleted deletedMessagesCount",
     schemas.GroupDeletedSchema: "conversationId conversationName deletedMessagesCount timestamp",
+    schemas.ServerDrainingSchema: "reconnectInMs",
     schemas.FailureSchema: "code message details retryAfterMs",
     schemas.ErrorEventSchema: "event code message details retryAfterMs",
     schemas.ActionErrorSchema: "error code details",
