@@ -106,6 +106,60 @@ def test_a_stop_ends_idle_connections_and_finishes_what_was_begun(world: World) 
     assert world.server.pool.join(PATIENCE)
 
 
+SESSION = b"GET /socket.io/?EIO=4&transport=polling&sid=abc HTTP/1.1\r\nHost: x\r\n\r\n"
+HANDSHAKE_BY_POLLING = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_a_session_s_connection_goes_on_until_the_server_has_stopped(world: World) -> None:
+    connection = world.connect()
+    connection.sendall(SESSION)
+    read_answer(connection)
+    world.server.stop_listening()
+    for _ in range(3):
+        connection.sendall(SESSION)
+        assert b"close" not in read_answer(connection)
+    world.server.stop_answering()
+    assert read_to_end(connection) == b""
+    assert world.server.pool.join(PATIENCE)
+
+
+def test_a_stopping_server_refuses_new_sessions_and_says_which_answer_is_the_last(world: World) -> None:
+    connections = [world.connect() for _ in range(2)]
+    for connection in connections:
+        connection.sendall(SESSION)
+        read_answer(connection)
+    world.server.stop_listening()
+    connections[0].sendall(HANDSHAKE_BY_POLLING)
+    assert read_to_end(connections[0]).startswith(b"HTTP/1.1 503 ")
+    connections[1].sendall(REQUEST)
+    answer = read_to_end(connections[1])
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"Connection: close" in answer
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["stopping", "has stopped"])
+def test_what_a_new_connection_has_sent_before_the_stop_is_answered(world: World, stopped: bool) -> None:
+    """The kernel has given it to us: nobody else will."""
+    (asking, its), (silent, other) = socket.socketpair(), socket.socketpair()
+    world.connections += [asking, silent]
+    asking.sendall(REQUEST)
+    world.server.stop_listening()
+    if stopped:
+        world.server.stop_answering()
+    for accepted in (its, other):
+        world.server.pool.spawn(world.server._serve, accepted, ("127.0.0.1", 1), b"")
+    assert read_to_end(asking).endswith(b"hola")
+    world.server.stop_answering()
+    assert read_to_end(silent) == b""
+    assert world.server.pool.join(PATIENCE)
+
+
+def test_who_asks_to_close_is_told_that_it_was_heard(world: World) -> None:
+    connection = world.connect()
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"\r\nConnection: close\r\n" in read_to_end(connection)
+
+
 def test_a_stop_while_the_server_starts_is_kept_in_mind() -> None:
     server = ChatServer(("127.0.0.1", 0), application=None, spawn=Pool(100), log=None, handler_class=ChatHandler)
     server.update_environ = server.stop_listening  # is called halfway, and waits for a resolver
