@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -11,7 +13,7 @@ from gevent import socket
 from gevent.event import Event
 from gevent.pool import Pool
 
-from chatapp.transport.worker import ChatHandler, ChatServer
+from chatapp.transport.worker import SAME_STOP_SECONDS, ChatHandler, ChatServer, ChatWorker
 
 PATIENCE = 10.0
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -138,20 +140,77 @@ def test_a_stopping_server_refuses_new_sessions_and_says_which_answer_is_the_las
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["stopping", "has stopped"])
-def test_what_a_new_connection_has_sent_before_the_stop_is_answered(world: World, stopped: bool) -> None:
-    """The kernel has given it to us: nobody else will."""
+def test_a_connection_that_the_kernel_gave_us_before_the_stop_is_answered(world: World, stopped: bool) -> None:
+    """Nobody else can. While the server is stopping it may still ask; then what it has sent already counts."""
+    world.server.keepalive_seconds = 3 * PATIENCE
     (asking, its), (silent, other) = socket.socketpair(), socket.socketpair()
-    world.connections += [asking, silent]
-    asking.sendall(REQUEST)
+    for connection in (asking, silent):
+        connection.settimeout(PATIENCE)
+        world.connections.append(connection)
     world.server.stop_listening()
     if stopped:
+        asking.sendall(REQUEST)
         world.server.stop_answering()
     for accepted in (its, other):
         world.server.pool.spawn(world.server._serve, accepted, ("127.0.0.1", 1), b"")
+    gevent.sleep(0)
+    if not stopped:
+        asking.sendall(REQUEST)
     assert read_to_end(asking).endswith(b"hola")
-    world.server.stop_answering()
+    if not stopped:
+        world.server.stop_answering()
     assert read_to_end(silent) == b""
     assert world.server.pool.join(PATIENCE)
+
+
+# ---------------------------------------------------------------- how the worker is told
+class Stopping(ChatWorker):
+    """A worker whose clients stay until somebody is in a hurry."""
+
+    def __init__(self, server: ChatServer) -> None:
+        self._servers, self._stopping_since, self._hurry, self.alive = [server], None, Event(), True
+        self.wsgi = SimpleNamespace(extensions={"chatapp": SimpleNamespace(drain=lambda hurry: hurry.wait(PATIENCE))})
+
+    @property
+    def is_hurried(self) -> bool:
+        """After every greenlet had its turn."""
+        for _ in range(3):
+            gevent.sleep(0)
+        return bool(self._hurry.is_set())
+
+    def asked_before(self, seconds: float) -> None:
+        assert self._stopping_since is not None
+        self._stopping_since -= seconds
+
+
+def test_a_stop_lasts_until_the_clients_are_gone_though_no_connection_is_open(world: World) -> None:
+    worker = Stopping(world.server)
+    worker.handle_exit(signal.SIGTERM, None)
+    assert not worker.is_hurried
+    assert (worker.alive, world.server.is_stopping, world.server.has_stopped) == (False, True, False)
+    assert world.server.pool.free_count() == world.server.pool.size - 1, "gunicorn would leave"
+    worker._hurry.set()
+    assert world.server.pool.join(PATIENCE)
+    assert world.server.has_stopped
+
+
+def test_the_same_stop_told_twice_is_one_and_later_it_is_a_hurry(world: World) -> None:
+    worker = Stopping(world.server)
+    for _ in range(3):
+        worker.handle_exit(signal.SIGTERM, None)
+        assert not worker.is_hurried
+    worker.asked_before(seconds=SAME_STOP_SECONDS)
+    worker.handle_exit(signal.SIGTERM, None)
+    assert worker.is_hurried
+
+
+@pytest.mark.parametrize("first", ["handle_exit", "handle_quit"])
+def test_a_quick_stop_is_a_hurry_at_any_time(world: World, first: str) -> None:
+    worker = Stopping(world.server)
+    getattr(worker, first)(signal.SIGTERM, None)
+    assert worker.is_hurried == (first == "handle_quit")
+    worker.handle_quit(signal.SIGQUIT, None)
+    assert worker.is_hurried
 
 
 def test_who_asks_to_close_is_told_that_it_was_heard(world: World) -> None:
