@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from typing import Any
 
 from flask import Flask
 
+from chatapp.adapters.system import GeventScheduler
 from chatapp.logs import configure_logs
 from chatapp.settings import Settings
 from chatapp.transport import http, rest
@@ -15,8 +17,10 @@ from chatapp.transport.extension import Extension
 from chatapp.transport.limits import RateLimits
 from chatapp.transport.rest.uploads import UploadRequest, discard_staged
 from chatapp.transport.sockets import create_socketio
+from chatapp.transport.sockets.library import answer_connects
 from chatapp.transport.sockets.namespace import ChatNamespace
 from chatapp.transport.sockets.publisher import SocketPublisher
+from chatapp.transport.sockets.recovery import Recovery
 from chatapp.transport.sockets.rooms import SocketRooms
 from chatapp.transport.sockets.watchdog import Watchdog
 from chatapp.version import VERSION
@@ -36,12 +40,16 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     app.teardown_request(discard_staged)
     http.prepare(app, settings)
 
-    socketio = create_socketio(app, settings)
-    rooms = SocketRooms(socketio.server)
     limits = RateLimits(app, settings)
     bus = build_bus(settings)
-    chat = build_chat(settings, SocketPublisher(socketio.server, rooms, bus), rooms, bus)
-    socketio.on_namespace(ChatNamespace(chat, settings, limits))
+    recovery = Recovery(bus, keep_seconds=settings.recovery_seconds, scheduler=GeventScheduler(), now=time.monotonic)
+    socketio = create_socketio(app, settings, recovery.log)
+    rooms = SocketRooms(socketio.server, recovery.lost)
+    chat = build_chat(settings, SocketPublisher(socketio.server, rooms, bus), rooms, bus, recovery)
+    recovery.serve(chat, socketio.server.manager)
+    namespace = ChatNamespace(chat, settings, limits, recovery)
+    socketio.on_namespace(namespace)
+    answer_connects(socketio.server, namespace.greet)
     Watchdog(socketio.server).start()
 
     app.extensions["chatapp"] = Extension(settings, chat, limits, socketio)

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from chatapp.domain.changes import Changes
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.events import Event
 from chatapp.domain.models import (
@@ -57,11 +58,12 @@ class UserStore(Protocol):
 # ---------------------------------------------------------------- conversations
 @dataclass(frozen=True, slots=True)
 class ReadMark:
-    """``moved`` is False when everything had been read already (nothing was written)."""
+    """``moved`` is False when everything had been read already (nothing was written); ``rev`` is 0 then."""
 
     moved: bool
     seq: int
     at: datetime
+    rev: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class ConversationStore(Protocol):
     """Conversations, who is in them, and what each has read.
 
     ``last_read_seq`` of a new participant is the conversation's ``last_seq``: what was said before is not unread.
+    Every durable change takes the conversation's next ``rev`` in the same atomic write: a message, its correction, its
+    deletion, a read mark that moved, members who came or went, a new name, a purge. A new conversation has ``rev`` 0.
     """
 
     def create_group(self, conversation: Conversation) -> Conversation:
@@ -112,19 +116,33 @@ class ConversationStore(Protocol):
         """Every conversation, by id. Raises InvalidData for a cursor it did not make."""
 
     def add_participants(
-        self, conversation_id: str, user_ids: Sequence[str], *, now: datetime
+        self, conversation_id: str, user_ids: Sequence[str], *, by: str, now: datetime
     ) -> tuple[Conversation, tuple[str, ...]]:
         """The group afterwards, and who is really new. Raises ConversationNotFound, NotAGroup."""
 
-    def remove_participant(self, conversation_id: str, user_id: str, *, now: datetime) -> Departure:
+    def remove_participant(self, conversation_id: str, user_id: str, *, by: str, now: datetime) -> Departure:
         """Take one out, in one write: the creator's place goes to the longest-standing member, and the last one
         out takes the group and its messages along. Raises ConversationNotFound, NotAGroup, NotAParticipant."""
+
+    def set_details(
+        self, conversation_id: str, *, name: str, description: str | None, by: str, now: datetime
+    ) -> tuple[Conversation, bool]:
+        """The group afterwards; False when it was called and described so already (nothing was written).
+
+        Raises ConversationNotFound, NotAGroup.
+        """
 
     def mark_read(self, conversation_id: str, user_id: str, *, now: datetime) -> ReadMark:
         """Everything up to ``last_seq`` is read. Raises ConversationNotFound, NotAParticipant."""
 
     def delete(self, conversation_id: str) -> Deleted:
         """The conversation, its participants, messages and idempotency keys. Raises ConversationNotFound."""
+
+    def changes(self, conversation_id: str, *, since: int, limit: int, user_id: str | None = None) -> Changes:
+        """Up to ``limit`` durable changes with ``rev > since``, of any age, all from one moment.
+
+        Raises ConversationNotFound; NotAParticipant when ``user_id`` is given and is none at that moment.
+        """
 
 
 # ---------------------------------------------------------------- messages
@@ -137,6 +155,15 @@ class Appended:
     duplicate: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Retracted:
+    """``message`` is the tombstone. ``gone`` has 0 messages, and ``rev`` is 0, when it was one already."""
+
+    message: Message
+    gone: Deleted
+    rev: int
+
+
 class MessageStore(Protocol):
     """Messages in the order of their ``seq``: 1, 2, 3 … per conversation, without gaps, never given twice.
 
@@ -147,7 +174,7 @@ class MessageStore(Protocol):
         """One atomic write: the sender is a participant, the next ``seq``, the message, its idempotency key
         (sender, conversation, ``client_message_id``), the conversation's newest message, the sender's read mark.
 
-        ``draft.seq`` and ``recipient_id`` are filled in here. A key seen before returns the first message
+        ``draft.seq``, ``rev`` and ``recipient_id`` are filled in here. A key seen before returns the first message
         (a tombstone if it was purged) when the fingerprint is the same, and raises IdempotencyKeyReused when not.
         Calls return in the order of their ``seq``. Raises ConversationNotFound, NotAParticipant, InvalidData
         (``recipient_id`` names somebody who is not the other side of a private conversation).
@@ -161,12 +188,11 @@ class MessageStore(Protocol):
 
     def get(self, message_id: str) -> Message | None: ...
 
-    def edit(self, message_id: str, *, content: str, preview: str, now: datetime) -> Message:
-        """Raises MessageNotFound, MessageDeletedAlready."""
+    def edit(self, message_id: str, *, content: str, preview: str, now: datetime) -> tuple[Message, int]:
+        """The message afterwards, and the change's ``rev``. Raises MessageNotFound, MessageDeletedAlready."""
 
-    def delete(self, message_id: str) -> tuple[Message, Deleted]:
-        """Leave a tombstone, also in the previews that quote it. ``Deleted.messages`` is 0 when it was one
-        already. Raises MessageNotFound."""
+    def delete(self, message_id: str) -> Retracted:
+        """Leave a tombstone, also in the previews that quote it. Raises MessageNotFound."""
 
     def history(
         self, conversation_id: str, *, limit: int, before: int | None = None, after: int | None = None

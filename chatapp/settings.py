@@ -164,6 +164,12 @@ class Settings:
     presence_grace_seconds: float = _setting(
         "PRESENCE_GRACE_SECONDS", _seconds, 2.0, "How long a user without sockets still counts as online", shown="2"
     )
+    recovery_seconds: int = _setting(
+        "CONNECTION_STATE_RECOVERY_SECONDS",
+        _whole(0, 3600, "a number of seconds"),
+        120,
+        "How long a lost connection can be taken up again with all it has missed; 0: not at all",
+    )
     trusted_proxies: TrustedProxies = _setting(
         "TRUSTED_PROXIES",
         _proxies,

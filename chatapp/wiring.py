@@ -21,14 +21,19 @@ from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Bus, EventPublisher, FileStore, Rooms, Store
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
+from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
+from chatapp.services.deliveries import Deliveries
 from chatapp.services.files import FileService
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
+from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
+from chatapp.services.sessions import HereOrKept, NoSessions, Sessions
+from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
 from chatapp.settings import Settings
@@ -74,31 +79,27 @@ def build_bus(settings: Settings) -> Bus:
     return RedisBus(settings.redis, worker_id=uuid.uuid4().hex) if settings.redis else LocalBus()
 
 
-def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus) -> Chat:
+def build_chat(
+    settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus, sessions: Sessions | None = None
+) -> Chat:
     """Opens the engines. Raises StoreUnavailable, FilesUnavailable."""
     clock, ids, scheduler = SystemClock(), RandomIds(), GeventScheduler()
     store, files = build_store(settings), build_files(settings)
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
-    audience, sweeper = Audience(), AttachmentSweeper(files)
+    sessions = sessions or NoSessions()
+    audience, sweeper = Audience(keeps=sessions.keeps), AttachmentSweeper(files)
     profiles = Profiles(
         store.users, changed=lambda user_id: publisher.relay(ProfileChanged(user_id), rooms=(EVERYONE,))
     )
 
-    messages = MessageService(
-        store,
-        files,
-        presence,
-        audience,
-        profiles,
-        sweeper,
-        publisher,
-        clock=clock,
-        ids=ids,
-        scheduler=scheduler,
-    )
+    teller = Teller(audience, presence, rooms, publisher)
+    deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler)
+    messages = MessageService(store, files, audience, profiles, deliveries, sweeper, publisher, clock=clock, ids=ids)
     following = (
-        Following(bus, audience, shared, messages.deliveries, clock=clock, scheduler=scheduler) if shared else None
+        Following(bus, audience, HereOrKept(shared, sessions), deliveries, clock=clock, scheduler=scheduler)
+        if shared
+        else None
     )
     conversations = ConversationService(
         store,
@@ -106,6 +107,8 @@ def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus:
         audience,
         profiles,
         rooms,
+        teller,
+        deliveries,
         sweeper,
         publisher,
         clock=clock,
@@ -133,13 +136,14 @@ def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus:
             shared,
             audience,
             profiles,
-            messages.deliveries,
+            deliveries,
             rooms,
             publisher,
             conversations,
             messages,
             presences,
             scheduler=scheduler,
+            sessions=sessions,
         )
         replica.start()
         following.start()
@@ -147,6 +151,8 @@ def build_chat(settings: Settings, publisher: EventPublisher, rooms: Rooms, bus:
         users=users,
         conversations=conversations,
         messages=messages,
+        catch_up=CatchUpService(store),
+        deliveries=deliveries,
         files=FileService(
             files,
             ContentInspector(),

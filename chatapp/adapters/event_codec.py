@@ -12,7 +12,7 @@ from chatapp.domain.events import Event
 KINDS: dict[str, type[Event]] = {
     name: kind
     for name, kind in vars(events).items()
-    if inspect.isclass(kind) and issubclass(kind, Event) and kind is not Event
+    if inspect.isclass(kind) and issubclass(kind, Event) and not kind.__subclasses__()
 }
 
 

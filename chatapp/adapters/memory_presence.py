@@ -16,6 +16,7 @@ class MemoryPresence:
         self._sockets: defaultdict[str, set[str]] = defaultdict(set)  # user → sockets
         self._statuses: dict[str, Status] = {}  # everyone who is not offline by absence
         self._rooms: defaultdict[str, Viewers] = defaultdict(dict)
+        self._viewed: defaultdict[str, set[str]] = defaultdict(set)  # user → conversations
         self._entered: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)  # socket → (conversation, user)
 
     def add(self, user_id: str, socket_id: str) -> bool:
@@ -55,6 +56,7 @@ class MemoryPresence:
         viewers = self._rooms[conversation_id]
         first = user_id not in viewers
         viewers.setdefault(user_id, set()).add(socket_id)
+        self._viewed[user_id].add(conversation_id)
         self._entered[socket_id].add((conversation_id, user_id))
         return first
 
@@ -69,6 +71,9 @@ class MemoryPresence:
         del viewers[user_id]
         if not viewers:
             del self._rooms[conversation_id]
+        self._viewed[user_id].discard(conversation_id)
+        if not self._viewed[user_id]:
+            del self._viewed[user_id]
         return True
 
     def viewers(self, conversation_id: str) -> Collection[str]:
@@ -83,9 +88,9 @@ class MemoryPresence:
         """The conversations the socket is in, and for whom."""
         return tuple(self._entered.get(socket_id, ()))
 
-    def viewing(self, user_id: str) -> list[str]:
+    def viewing(self, user_id: str) -> Collection[str]:
         """The conversations that a user's sockets are in."""
-        return [conversation_id for conversation_id, viewers in self._rooms.items() if user_id in viewers]
+        return tuple(self._viewed.get(user_id, ()))
 
     def pairs(self) -> list[tuple[str, str]]:
         """Every conversation that a socket is in, and for whom."""

@@ -104,14 +104,19 @@ class RedisBus:
         while not self._closed:
             self._outbox_filled.wait()
             self._outbox_filled.clear()
-            while self._outbox:
-                batch = [self._outbox[i] for i in range(min(len(self._outbox), PIPELINE_MAX))]
-                if not self._send_batch(batch):
-                    gevent.sleep(RETRY_SECONDS)
-                    continue
-                for sent in batch:  # what overflowed meanwhile is no longer there
-                    if self._outbox and self._outbox[0] is sent:
-                        self._outbox.popleft()
+            while not self._send_outbox():
+                gevent.sleep(RETRY_SECONDS)
+
+    def _send_outbox(self) -> bool:
+        """False when Redis did not take all of it."""
+        while self._outbox:
+            batch = [self._outbox[i] for i in range(min(len(self._outbox), PIPELINE_MAX))]
+            if not self._send_batch(batch):
+                return False
+            for sent in batch:  # what overflowed meanwhile is no longer there
+                if self._outbox and self._outbox[0] is sent:
+                    self._outbox.popleft()
+        return True
 
     def _send_batch(self, batch: list[tuple[str, bytes]]) -> bool:
         """What Redis got before it failed is sent again: to hear something twice is harmless, by its number."""
@@ -221,8 +226,10 @@ class RedisBus:
         self._hang_up()
 
     def close(self) -> None:
+        """What waits to be sent is tried once more: nobody else would tell it."""
         self._closed = True
         gevent.killall(self._greenlets)
+        self._send_outbox()
         self._hang_up()
         self._client.close()
 

@@ -19,6 +19,7 @@ from chatapp.domain.events import (
     UserDeparted,
     ViewerEntered,
     ViewerLeft,
+    WorkerLeft,
     WorkerReported,
 )
 from chatapp.domain.models import Status
@@ -27,6 +28,9 @@ from chatapp.ports import Bus
 
 LEASE_SECONDS = 10.0
 """Ten beats. docs/reliability.md: a killed worker's users are offline within 30 s."""
+
+SILENCE_SECONDS = 3.0
+"""Three beats: it may be dead, and have stored something without telling it."""
 
 Shown = tuple[Status, int]
 """A status, and how often it has changed."""
@@ -37,6 +41,7 @@ class _Worker:
     """What another worker says of itself."""
 
     heard_at: float
+    is_silent: bool = False
     users: set[str] = field(default_factory=set)
     viewers: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # conversation → users
 
@@ -150,7 +155,7 @@ class SharedPresence:
         if origin not in self._workers and not isinstance(event, WorkerReported):
             self.report(asks=True)  # it was taken for dead, or we missed its beginning: what else did it say?
         worker = self._workers.setdefault(origin, _Worker(self._now()))
-        worker.heard_at = self._now()
+        worker.heard_at, worker.is_silent = self._now(), False
         match event:
             case UserArrived(user_id, status, changes):
                 worker.users.add(user_id)
@@ -165,9 +170,24 @@ class SharedPresence:
                 worker.viewers[conversation_id].add(user_id)
             case ViewerLeft(conversation_id, user_id):
                 worker.view_ended(conversation_id, user_id)
+            case WorkerLeft():
+                del self._workers[origin]
+                return self._without_sockets(worker.users)
             case WorkerReported(statuses, asks):
                 return self._take_report(worker, statuses, asks=asks)
         return ()
+
+    def fell_silent(self) -> bool:
+        """Whether another worker has missed some beats, for the first time since it was heard."""
+        now = self._now()
+        silent = [
+            worker
+            for worker in self._workers.values()
+            if not worker.is_silent and now - worker.heard_at >= SILENCE_SECONDS
+        ]
+        for worker in silent:
+            worker.is_silent = True
+        return bool(silent)
 
     def lapse(self) -> Collection[str]:
         """Take the dead workers out. Ids of the users who by it have no socket anywhere any more.

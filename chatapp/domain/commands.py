@@ -132,6 +132,17 @@ class LeaveGroup(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateGroup(Command):
+    """A ``name`` of None stays as it is."""
+
+    conversation_id: str = ""
+    name: str | None = None
+    description: str | None = None
+    keep_description: bool = False
+    """True when the request did not mention the description at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UploadFile(Command):
     """Where an uploaded file goes. Without ``conversation_id`` it is only stored."""
 
@@ -163,3 +174,19 @@ class ReadHistory(Command):
     limit: int = 100
     before: int | None = None
     after: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadChanges(Command):
+    """Changes with a higher ``rev`` than ``since``."""
+
+    conversation_id: str
+    since: int
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync(Command):
+    """What a client knows of its conversations: id and ``rev`` of each."""
+
+    conversations: tuple[tuple[str, int], ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
 from chatapp.domain.models import Conversation, LastMessage, Message, Sender, Status, User
 
@@ -28,9 +27,12 @@ class UserDisconnected(Event):
 
 @dataclass(frozen=True, slots=True)
 class UserStatusChanged(Event):
+    """``by_absence`` is True when nobody has said so: the user's last socket is gone."""
+
     user_id: str
     status: Status
     last_seen: datetime
+    by_absence: bool = field(default=False, compare=False)
 
 
 # Rooms
@@ -54,27 +56,114 @@ class TypingChanged(Event):
     is_typing: bool
 
 
-# Messages
+# Durable changes
 @dataclass(frozen=True, slots=True)
-class MessageSent(Event):
+class DurableEvent(Event):
+    """The store remembers it: whoever misses it can ask for it."""
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The conversation, and the ``rev`` that this change has there."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent(DurableEvent):
     """``conversation`` is the head after it, from which those outside the room are told."""
 
     message: Message
     conversation: Conversation | None = field(default=None, compare=False)
 
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.message.conversation_id, self.message.rev
+
 
 @dataclass(frozen=True, slots=True)
-class MessageEdited(Event):
+class MessageEdited(DurableEvent):
     message: Message
+    rev: int
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.message.conversation_id, self.rev
 
 
 @dataclass(frozen=True, slots=True)
-class MessageDeleted(Event):
+class MessageDeleted(DurableEvent):
     message_id: str
     conversation_id: str
     seq: int
+    rev: int
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.conversation_id, self.rev
 
 
+@dataclass(frozen=True, slots=True)
+class MessagesRead(DurableEvent):
+    """``others``: the other participants who are told of it; each worker knows its own."""
+
+    conversation_id: str
+    user_id: str
+    timestamp: datetime
+    last_read_seq: int
+    rev: int
+    others: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.conversation_id, self.rev
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChanged(DurableEvent):
+    """``conversation`` is the group as it is afterwards."""
+
+    conversation: Conversation
+
+    @property
+    def place(self) -> tuple[str, int]:
+        return self.conversation.id, self.conversation.rev
+
+
+@dataclass(frozen=True, slots=True)
+class GroupUpdated(GroupChanged):
+    """It has another name or description."""
+
+    updated_by: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsersAddedToGroup(GroupChanged):
+    added_users: tuple[str, ...]
+    added_by: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserRemovedFromGroup(GroupChanged):
+    user: Sender
+    removed_by: str
+    removed_by_name: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UserLeftGroup(GroupChanged):
+    """``new_owner`` is set when the creator left. The last one takes the group along: then nothing remembers it."""
+
+    user: Sender
+    left_by: str
+    timestamp: datetime
+    new_owner: Sender | None
+    group_deleted: bool
+    deleted_messages_count: int
+
+
+# Notices
 @dataclass(frozen=True, slots=True)
 class MessageUnread(Event):
     """A message that one participant did not see arrive; for one socket where the user has just joined with it."""
@@ -85,15 +174,6 @@ class MessageUnread(Event):
     sender: Sender
     unread_count: int
     socket_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MessagesRead(Event):
-    conversation_id: str
-    user_id: str
-    timestamp: datetime
-    last_read_seq: int
-    others: tuple[str, ...]
 
 
 # Groups
@@ -107,45 +187,6 @@ class GroupDeleted(Event):
     conversation: Conversation
     deleted_messages_count: int
     timestamp: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class UsersAddedToGroup(Event):
-    conversation: Conversation
-    added_users: tuple[str, ...]
-    added_by: str
-    timestamp: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ParticipantsChanged(Event):
-    conversation: Conversation
-    action: Literal["add", "remove"]
-    affected_users: tuple[str, ...]
-    updated_by: str
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class UserRemovedFromGroup(Event):
-    conversation: Conversation
-    user: Sender
-    removed_by: str
-    removed_by_name: str
-    timestamp: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class UserLeftGroup(Event):
-    """``conversation`` is the group as it is afterwards; ``new_owner`` is set when the creator left."""
-
-    conversation: Conversation
-    user: Sender
-    left_by: str
-    timestamp: datetime
-    new_owner: Sender | None
-    group_deleted: bool
-    deleted_messages_count: int
 
 
 # ---------------------------------------------------------------- between workers, never told to clients
@@ -197,6 +238,11 @@ class WorkerBeat(WorkerEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerLeft(WorkerEvent):
+    """This worker ends, and has told everything it had to tell."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReported(WorkerEvent):
     """Everybody who has a socket on this worker, in place of all that was said of it before.
 
@@ -237,3 +283,54 @@ class MessagesPurged(WorkerEvent):
 @dataclass(frozen=True, slots=True)
 class ResyncNeeded(WorkerEvent):
     """More was lost than the bus could hold: everybody asks the store."""
+
+
+# Sessions whose clients come back to another worker: services/sessions.py
+@dataclass(frozen=True, slots=True)
+class SessionSought(WorkerEvent):
+    """A client has come to the worker ``asker`` and would go on with its session, after the packet ``offset``."""
+
+    request: str
+    asker: str
+    pid: str
+    offset: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFound(WorkerEvent):
+    request: str
+    socket_id: str
+    user_id: str | None
+    rooms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClaimed(WorkerEvent):
+    """The asker hears by now what is told in these ``rooms``; of the session's others its user is no member any more.
+
+    ``told``: conversation → the last ``rev`` that the asker will not tell itself.
+    """
+
+    request: str
+    asker: str
+    pid: str
+    offset: str | None
+    rooms: tuple[str, ...]
+    told: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHandedOver(WorkerEvent):
+    """It is the asker's now. ``packets`` are what it has missed, ``told`` the last ``rev`` that these know of."""
+
+    request: str
+    packets: tuple[str, ...]
+    told: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRefused(WorkerEvent):
+    """There is no such session here; ``moved_to`` has got it."""
+
+    request: str
+    moved_to: str | None = None

@@ -89,6 +89,8 @@ class Conversation:
     updated_at: datetime
     last_seq: int = 0
     last: LastMessage | None = None
+    rev: int = 0
+    """Number of the newest durable change: see ``chatapp.domain.changes``."""
 
     @property
     def is_group(self) -> bool:
@@ -152,6 +154,8 @@ class Message:
     edited_at: datetime | None = None
     is_deleted: bool = False
     client_message_id: str | None = None
+    rev: int = 0
+    """The conversation's ``rev`` with which it was sent."""
 
     @property
     def sender_id(self) -> str:

@@ -21,7 +21,9 @@ ABOUT = """\
 Every event takes one object and an optional acknowledgement: `{ok: true, data}` or `{ok: false, error}`. Without an
 acknowledgement a failure arrives as the event `error`. One client's events are handled in the order sent. Times are
 UTC, `2025-01-27T10:00:00.000Z`; absent values are `null`, never missing."""
-CONNECTING = "Connect with socket.io-client 4 (Engine.IO 4), by WebSocket or polling. `auth: {userId}` says who it is."
+CONNECTING = """\
+Connect with socket.io-client 4 (Engine.IO 4), by WebSocket or polling. `auth: {userId}` says who it is. A client that
+can take up a lost connection gets one more argument with each event, a string: the offset."""
 
 
 def asyncapi_document(*, title: str, version: str, server_url: str, socket_path: str) -> dict[str, Any]:

@@ -53,6 +53,7 @@ CONVERSATION: Example = {
     "lastMessage": "Hola, ¿cómo estás?",
     "lastMessageAt": SENT,
     "lastSeq": 1,
+    "rev": 1,
 }
 NEW_GROUP: Example = {
     **CREATE_GROUP,
@@ -62,6 +63,7 @@ NEW_GROUP: Example = {
     "lastMessage": None,
     "lastMessageAt": None,
     "lastSeq": 0,
+    "rev": 0,
 }
 INBOX_ENTRY: Example = {**CONVERSATION, "unreadCount": 1, "lastReadAt": None, "lastReadSeq": 0}
 
@@ -106,6 +108,23 @@ REPLY: Example = {
 }
 REPLIES: Example = {"messageId": "msg123", "replies": [REPLY], "repliesCount": 1}
 MESSAGE_WITH_REPLIES: Example = {**MESSAGE, "replies": [REPLY], "repliesCount": 1}
+
+_UNCHANGED: Example = {"message": None, "read": None, "members": None, "details": None, "throughSeq": None}
+CHANGES: Example = {
+    "conversationId": PRIVATE,
+    "rev": 3,
+    "changes": [
+        {**_UNCHANGED, "rev": 2, "type": "message", "message": REPLY},
+        {
+            **_UNCHANGED,
+            "rev": 3,
+            "type": "read",
+            "read": {"userId": MARIA, "lastReadSeq": 2, "timestamp": ANSWERED},
+        },
+    ],
+    "hasMore": False,
+    "truncated": False,
+}
 
 UPLOADED: Example = {
     "fileUrl": "/api/files/filename.jpg",
@@ -198,7 +217,9 @@ _INCOMING: dict[str, Example] = {
         "createdBy": JUAN,
     },
     "add_user_to_group": {"conversationId": GROUP, "participants": [NEW]},
+    "update_group": {"conversationId": GROUP, "name": "Otro nombre", "userId": JUAN},
     "leave_group": {"conversationId": GROUP, "userId": JUAN},
+    "sync": {"conversations": [{"conversationId": PRIVATE, "rev": 1}, {"conversationId": GROUP, "rev": 0}]},
 }
 
 _OUTGOING: dict[str, Example] = {
@@ -245,6 +266,13 @@ _OUTGOING: dict[str, Example] = {
         "action": "add",
         "affectedUsers": [NEW],
         "updatedBy": JUAN,
+    },
+    "group_updated": {
+        "conversationId": GROUP,
+        "conversationName": "Otro nombre",
+        "description": "Descripción del grupo",
+        "updatedBy": JUAN,
+        "timestamp": SENT,
     },
     "user_removed_from_group": {
         **_IN_GROUP,

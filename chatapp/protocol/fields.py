@@ -124,11 +124,11 @@ class Time(fields.DateTime):
         return None if value is None else wire_time(value)
 
 
-class IdList(fields.List[str]):
-    """Ids, as a tuple."""
+class Several(fields.List[Any]):
+    """A list, as a tuple."""
 
-    def __init__(self, *, min_items: int = 0, max_items: int, **kwargs: Any) -> None:
-        super().__init__(Id(), validate=validate.Length(min=min_items, max=max_items), **kwargs)
+    def __init__(self, inner: fields.Field[Any], *, min_items: int = 0, max_items: int, **kwargs: Any) -> None:
+        super().__init__(inner, validate=validate.Length(min=min_items, max=max_items), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         try:
@@ -137,18 +137,18 @@ class IdList(fields.List[str]):
             raise ValidationError(_by_position(exc.messages)) from exc
 
 
-class Tags(IdList):
+class Tags(Several):
     """A short list of short texts: roles, filials."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_items=TAGS_MAX, **kwargs)
+        super().__init__(Id(), max_items=TAGS_MAX, **kwargs)
 
 
-class Members(IdList):
+class Members(Several):
     """User ids, at least one."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_items=1, max_items=MEMBERS_MAX, **kwargs)
+        super().__init__(Id(), min_items=1, max_items=MEMBERS_MAX, **kwargs)
 
 
 class Flag(fields.Boolean):

@@ -103,12 +103,24 @@ ROWS = (
         result=schemas.GroupWithAddedSchema(),
     ),
     Incoming(
+        "update_group",
+        requests.UpdateGroupSchema(),
+        "Give a group another name or description",
+        result=schemas.ConversationSchema(),
+    ),
+    Incoming(
         "leave_group",
         requests.LeaveGroupSchema(),
         "Leave a group for good",
         result=schemas.GroupLeftSchema(),
         success=outgoing.LEAVE_GROUP_SUCCESS,
         failure=outgoing.LEAVE_GROUP_ERROR,
+    ),
+    Incoming(
+        "sync",
+        requests.SyncRequestSchema(),
+        "What has changed durably in these conversations since I saw them last",
+        result=schemas.SyncSchema(),
     ),
 )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from chatapp.domain import events
@@ -21,10 +22,16 @@ E = TypeVar("E", bound=events.Event)
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The rooms that hear it, each socket once; not the sockets of ``except_user``."""
+    """The rooms that hear it, each socket once; not the sockets of ``except_user``.
+
+    Of the connections that are lost and may yet be taken up, those in the room ``except_lost_in`` and those of the user
+    ``except_lost_of`` do without it too.
+    """
 
     rooms: tuple[str, ...]
     except_user: str | None = None
+    except_lost_in: str | None = None
+    except_lost_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,18 @@ def _users(user_ids: Iterable[str]) -> Audience:
 
 
 def _unread(event: events.MessageUnread) -> Audience:
-    return Audience((event.socket_id,)) if event.socket_id else _users([event.user_id])
+    """Who is in the room has the message itself, also when it reaches them late."""
+    room = event.socket_id or user_room(event.user_id)
+    return Audience((room,), except_lost_in=conversation_room(event.conversation.id))
+
+
+def _status_changed(event: events.UserStatusChanged) -> Audience:
+    return _gone(event) if event.by_absence else Audience((EVERYONE,))
+
+
+def _gone(event: events.UserDisconnected | events.UserStatusChanged) -> Audience:
+    """Who takes up a lost connection is not told that they were away themselves: nobody would take it back."""
+    return Audience((EVERYONE,), except_lost_of=event.user_id)
 
 
 # ---------------------------------------------------------------- bodies
@@ -114,15 +132,38 @@ def _users_added(event: events.UsersAddedToGroup) -> dict[str, Any]:
     }
 
 
-def _participants_updated(event: events.ParticipantsChanged) -> dict[str, Any]:
+def _joined_participants(event: events.UsersAddedToGroup) -> dict[str, Any]:
+    return _participants_updated(event.conversation, "add", event.added_users, event.added_by, event.timestamp)
+
+
+def _removed_participant(event: events.UserRemovedFromGroup) -> dict[str, Any]:
+    return _participants_updated(event.conversation, "remove", (event.user.id,), event.removed_by, event.timestamp)
+
+
+def _left_participant(event: events.UserLeftGroup) -> dict[str, Any]:
+    return _participants_updated(event.conversation, "remove", (event.user.id,), event.left_by, event.timestamp)
+
+
+def _participants_updated(
+    conversation: Conversation, action: str, affected_users: tuple[str, ...], updated_by: str, updated_at: datetime
+) -> dict[str, Any]:
+    return {
+        **_group(conversation),
+        "participants": conversation.participants,
+        "participant_count": len(conversation.participants),
+        "updated_at": updated_at,
+        "action": action,
+        "affected_users": affected_users,
+        "updated_by": updated_by,
+    }
+
+
+def _group_updated(event: events.GroupUpdated) -> dict[str, Any]:
     return {
         **_group(event.conversation),
-        "participants": event.conversation.participants,
-        "participant_count": len(event.conversation.participants),
-        "updated_at": event.updated_at,
-        "action": event.action,
-        "affected_users": event.affected_users,
+        "description": event.conversation.description,
         "updated_by": event.updated_by,
+        "timestamp": event.timestamp,
     }
 
 
@@ -166,6 +207,8 @@ def _group_deleted(event: events.GroupDeleted) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------- the table
+PARTICIPANTS_UPDATED = "To all participants on every change of members"
+
 ROWS: tuple[Outgoing[Any], ...] = (
     Outgoing(
         "user_connected",
@@ -179,7 +222,7 @@ ROWS: tuple[Outgoing[Any], ...] = (
         "user_disconnected",
         events.UserDisconnected,
         schemas.UserDisconnectedSchema(),
-        lambda _event: Audience((EVERYONE,)),
+        _gone,
         _itself,
         "A user's last socket has been gone for the grace period",
     ),
@@ -187,7 +230,7 @@ ROWS: tuple[Outgoing[Any], ...] = (
         "user_status_update",
         events.UserStatusChanged,
         schemas.UserStatusSchema(),
-        lambda _event: Audience((EVERYONE,)),
+        _status_changed,
         _itself,
         "A user shows another status",
     ),
@@ -301,11 +344,19 @@ ROWS: tuple[Outgoing[Any], ...] = (
     ),
     Outgoing(
         "group_participants_updated",
-        events.ParticipantsChanged,
+        events.UsersAddedToGroup,
         schemas.ParticipantsUpdatedSchema(),
         _participants,
-        _participants_updated,
-        "To all participants on every change of members",
+        _joined_participants,
+        PARTICIPANTS_UPDATED,
+    ),
+    Outgoing(
+        "group_updated",
+        events.GroupUpdated,
+        schemas.GroupUpdatedSchema(),
+        _participants,
+        _group_updated,
+        "To all participants: the group has another name or description",
     ),
     Outgoing(
         "user_removed_from_group",
@@ -314,6 +365,14 @@ ROWS: tuple[Outgoing[Any], ...] = (
         lambda event: _users([event.user.id]),
         _user_removed,
         "To the one who was taken out",
+    ),
+    Outgoing(
+        "group_participants_updated",
+        events.UserRemovedFromGroup,
+        schemas.ParticipantsUpdatedSchema(),
+        _participants,
+        _removed_participant,
+        PARTICIPANTS_UPDATED,
     ),
     Outgoing(
         "user_left_group",
@@ -330,6 +389,15 @@ ROWS: tuple[Outgoing[Any], ...] = (
         lambda event: _users([event.user.id]),
         user_left,
         "To the own devices of the one who left",
+    ),
+    Outgoing(
+        "group_participants_updated",
+        events.UserLeftGroup,
+        schemas.ParticipantsUpdatedSchema(),
+        _participants,
+        _left_participant,
+        PARTICIPANTS_UPDATED,
+        when=lambda event: not event.group_deleted,
     ),
     Outgoing(
         "group_deleted",

@@ -19,6 +19,7 @@ from chatapp.protocol.fields import (
     Id,
     Members,
     Name,
+    Several,
     Tags,
     Text,
     Time,
@@ -265,6 +266,28 @@ class CreateConversationSchema(CommandSchema):
         return {**data, "is_group": is_group}
 
 
+class UpdateGroupBodySchema(CommandSchema):
+    """``PATCH /api/conversations/:id``: what is not mentioned stays as it is."""
+
+    command: ClassVar[type[commands.Command]] = commands.UpdateGroup
+
+    name = Name()
+    description = Text(max_chars=2000, allow_none=True)
+    actor_id = Id(data_key="userId")
+
+    @validates_schema
+    def check_something(self, data: dict[str, Any], **_: Any) -> None:
+        if "name" not in data and "description" not in data:
+            raise ValidationError("Give a name or a description.", "name")
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "keep_description": "description" not in data}
+
+
+class UpdateGroupSchema(UpdateGroupBodySchema):
+    conversation_id = Id(required=True)
+
+
 class ParticipantsBodySchema(WireSchema):
     """``{participants}``, or the older ``{userId, addedBy}``; with both, both are added.
 
@@ -313,3 +336,36 @@ class RemoveParticipantQuerySchema(WireSchema):
 
 class ReaderBodySchema(WireSchema):
     user_id = Id(required=True)
+
+
+# ---------------------------------------------------------------- catching up
+SYNC_MAX_CONVERSATIONS = 200
+"""A client with more asks more than once."""
+
+
+class ChangesQuerySchema(WireSchema):
+    since = Count(required=True)
+    limit = Count(minimum=1, maximum=500, load_default=100)
+    user_id = Id(load_default=None)
+
+
+class KnownConversationSchema(WireSchema):
+    conversation_id = Id(required=True)
+    rev = Count(required=True)
+
+
+class SyncRequestSchema(CommandSchema):
+    command = commands.Sync
+
+    conversations = Several(
+        fields.Nested(KnownConversationSchema), min_items=1, max_items=SYNC_MAX_CONVERSATIONS, required=True
+    )
+    actor_id = Id(data_key="userId")
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        """The same conversation twice: the lower ``rev`` counts."""
+        known: dict[str, int] = {}
+        for each in data.pop("conversations"):
+            id_, rev = each["conversation_id"], each["rev"]
+            known[id_] = min(rev, known.get(id_, rev))
+        return {**data, "conversations": tuple(known.items())}

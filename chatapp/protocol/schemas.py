@@ -10,6 +10,7 @@ from chatapp.protocol.fields import Time, WireSchema
 STATUSES = [status.value for status in Status]
 MESSAGE_TYPES = [kind.value for kind in MessageType]
 CONVERSATION_TYPES = [kind.value for kind in ConversationType]
+CHANGE_TYPES = ["message", "edit", "delete", "read", "members", "details", "purge"]
 
 
 class SenderSchema(WireSchema):
@@ -45,6 +46,7 @@ class ConversationSchema(WireSchema):
     last_message = fields.String(required=True, allow_none=True, metadata={"description": "Preview, 100 characters"})
     last_message_at = Time(required=True, allow_none=True)
     last_seq = fields.Integer(required=True)
+    rev = fields.Integer(required=True, metadata={"description": "Number of the newest durable change, for `sync`"})
 
 
 class InboxEntrySchema(ConversationSchema):
@@ -177,6 +179,7 @@ class RoomMemberSchema(WireSchema):
 class RoomStateSchema(WireSchema):
     conversation_id = fields.String(required=True)
     last_seq = fields.Integer(required=True)
+    rev = fields.Integer(required=True)
     last_read_seq = fields.Integer(required=True)
     unread_count = fields.Integer(required=True)
 
@@ -271,6 +274,14 @@ class GroupLeftSchema(UserLeftGroupSchema):
     deleted_messages_count = fields.Integer(required=True)
 
 
+class GroupUpdatedSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    conversation_name = fields.String(required=True)
+    description = fields.String(required=True, allow_none=True)
+    updated_by = fields.String(required=True)
+    timestamp = Time(required=True)
+
+
 class GroupDeletedSchema(WireSchema):
     conversation_id = fields.String(required=True)
     conversation_name = fields.String(required=True)
@@ -303,6 +314,67 @@ class FailureSchema(WireSchema):
     message = fields.String(required=True)
     details = fields.Dict(required=True)
     retry_after_ms = fields.Integer(metadata={"description": "Only when rate limited: milliseconds to wait"})
+
+
+# ---------------------------------------------------------------- catching up
+class ReadChangeSchema(WireSchema):
+    user_id = fields.String(required=True)
+    last_read_seq = fields.Integer(required=True)
+    timestamp = Time(required=True)
+
+
+class MembersChangeSchema(WireSchema):
+    action = fields.String(required=True, validate=validate.OneOf(["add", "remove"]))
+    user_ids = fields.List(fields.String(), required=True)
+    by = fields.String(required=True)
+    new_owner_id = fields.String(required=True, allow_none=True)
+    timestamp = Time(required=True)
+
+
+class DetailsChangeSchema(WireSchema):
+    name = fields.String(required=True, allow_none=True)
+    description = fields.String(required=True, allow_none=True)
+    by = fields.String(required=True)
+    timestamp = Time(required=True)
+
+
+class ChangeSchema(WireSchema):
+    """One durable change; beside ``rev`` and ``type`` just the field that its type needs is not null."""
+
+    rev = fields.Integer(required=True)
+    type = fields.String(required=True, validate=validate.OneOf(CHANGE_TYPES))
+    message = fields.Nested(
+        MessageSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "message, edit, delete: the message as it is now"},
+    )
+    read = fields.Nested(ReadChangeSchema, required=True, allow_none=True)
+    members = fields.Nested(MembersChangeSchema, required=True, allow_none=True)
+    details = fields.Nested(DetailsChangeSchema, required=True, allow_none=True)
+    through_seq = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "purge: all messages up to it are gone for good"}
+    )
+
+
+class ChangesSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    rev = fields.Integer(required=True, metadata={"description": "Ask for what came after it next time"})
+    changes = fields.List(fields.Nested(ChangeSchema), required=True)
+    has_more = fields.Boolean(required=True)
+    truncated = fields.Boolean(
+        required=True, metadata={"description": "Some changes are gone for good: forget the conversation, then apply"}
+    )
+
+
+class SyncedSchema(ChangesSchema):
+    error = fields.Nested(
+        FailureSchema, required=True, allow_none=True, metadata={"description": "Why there are no changes"}
+    )
+
+
+class SyncSchema(WireSchema):
+    conversations = fields.List(fields.Nested(SyncedSchema), required=True)
 
 
 class ErrorEventSchema(FailureSchema):

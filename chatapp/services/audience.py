@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from chatapp.domain.errors import NotIdentified
-from chatapp.domain.models import InboxEntry
+from chatapp.domain.models import Conversation, InboxEntry
 
 T = TypeVar("T")
 
@@ -45,13 +45,15 @@ class Arrival:
 
 
 class Audience:
-    def __init__(self) -> None:
+    def __init__(self, *, keeps: Callable[[str], bool] | None = None) -> None:
+        """``keeps`` says who is counted although they are offline, because they may yet hear what they missed."""
+        self._keeps = keeps
         self._marks: defaultdict[str, dict[str, int]] = defaultdict(dict)  # conversation → user → last read seq
         self._conversations: defaultdict[str, set[str]] = defaultdict(set)  # user → conversations
         self._present: set[str] = set()
         self._arrivals: set[Arrival] = set()
-        self.on_new_conversation: Callable[[str, int], object] | None = None
-        """Called with a conversation that has its first member here, and the ``seq`` up to which they know it."""
+        self.on_new_conversation: Callable[[Conversation], object] | None = None
+        """Called with a conversation that has its first member here."""
 
     @contextmanager
     def arrival(
@@ -79,23 +81,25 @@ class Audience:
     def refresh(self, user_id: str, entries: Iterable[InboxEntry]) -> None:
         """What the store says by now; nothing when the user is not online."""
         for entry in entries:
-            self.add(entry.conversation.id, user_id, entry.last_read_seq)
+            self.add(entry.conversation, user_id, entry.last_read_seq)
 
     def dismiss(self, user_id: str) -> None:
+        if self._keeps and self._keeps(user_id):
+            return
         self._present.discard(user_id)
         for conversation_id in self._conversations.pop(user_id, ()):
             self._drop_mark(conversation_id, user_id)
 
-    def add(self, conversation_id: str, user_id: str, last_read_seq: int) -> None:
+    def add(self, conversation: Conversation, user_id: str, last_read_seq: int) -> None:
         """A member who is not online is left out; a mark never moves back."""
         if user_id not in self._present:
-            self._outdate(conversation_id, user_id)
+            self._outdate(conversation.id, user_id)
             return
-        if conversation_id not in self._marks and self.on_new_conversation:
-            self.on_new_conversation(conversation_id, last_read_seq)
-        marks = self._marks[conversation_id]
+        if conversation.id not in self._marks and self.on_new_conversation:
+            self.on_new_conversation(conversation)
+        marks = self._marks[conversation.id]
         marks[user_id] = max(last_read_seq, marks.get(user_id, 0))
-        self._conversations[user_id].add(conversation_id)
+        self._conversations[user_id].add(conversation.id)
 
     def remove(self, conversation_id: str, user_id: str) -> None:
         self._outdate(conversation_id, user_id)

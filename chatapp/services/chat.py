@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from chatapp.domain.errors import Unavailable
 from chatapp.ports import Bus, FileStore, Store
+from chatapp.services.catching_up import CatchUpService
 from chatapp.services.conversations import ConversationService
+from chatapp.services.deliveries import Deliveries
 from chatapp.services.files import FileService
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
@@ -19,6 +21,8 @@ class Chat:
     users: UserService
     conversations: ConversationService
     messages: MessageService
+    catch_up: CatchUpService
+    deliveries: Deliveries
     files: FileService
     presence: PresenceService
     typing: TypingService

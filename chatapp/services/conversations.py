@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 from chatapp.domain.commands import (
     AddParticipants,
@@ -14,6 +13,7 @@ from chatapp.domain.commands import (
     ListPage,
     MarkAsRead,
     RemoveParticipant,
+    UpdateGroup,
 )
 from chatapp.domain.errors import (
     ConversationNotFound,
@@ -27,8 +27,8 @@ from chatapp.domain.events import (
     ConversationClosed,
     GroupCreated,
     GroupDeleted,
+    GroupUpdated,
     MessagesRead,
-    ParticipantsChanged,
     PrivateOpened,
     RoomJoined,
     RoomLeft,
@@ -38,12 +38,14 @@ from chatapp.domain.events import (
 )
 from chatapp.domain.models import Actor, Conversation, ConversationType, InboxEntry, Page
 from chatapp.domain.rooms import conversation_room, user_room
-from chatapp.ports import Clock, Deleted, EventPublisher, Ids, Presence, ReadMark, Rooms, Store
+from chatapp.ports import Clock, Deleted, Departure, EventPublisher, Ids, Presence, ReadMark, Rooms, Store
 from chatapp.services.actors import require_name
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
+from chatapp.services.deliveries import Deliveries
 from chatapp.services.following import Follows, NotFollowing
 from chatapp.services.profiles import Profiles
+from chatapp.services.telling import Teller
 
 NEXT_OWNERS = 20
 """Who may own a group next: the second in line, or one further behind when others leave at the same time."""
@@ -57,6 +59,8 @@ class ConversationService:
         audience: Audience,
         profiles: Profiles,
         rooms: Rooms,
+        teller: Teller,
+        deliveries: Deliveries,
         sweeper: AttachmentSweeper,
         publisher: EventPublisher,
         *,
@@ -70,6 +74,8 @@ class ConversationService:
         self._audience = audience
         self._profiles = profiles
         self._rooms = rooms
+        self._teller = teller
+        self._deliveries = deliveries
         self._sweeper = sweeper
         self._publisher = publisher
         self._clock = clock
@@ -92,7 +98,7 @@ class ConversationService:
         self.require_users(members)
         group = self._store.create_group(self._draft(ConversationType.GROUP, members, creator, command))
         for user_id in members:
-            self._audience.add(group.id, user_id, group.last_seq)
+            self._audience.add(group, user_id, group.last_seq)
         self._publisher.publish(GroupCreated(group))
         return group
 
@@ -106,7 +112,7 @@ class ConversationService:
         conversation, created = self._store.open_private(self._draft(ConversationType.PRIVATE, pair, creator, command))
         if created:
             for user_id in conversation.participants:
-                self._audience.add(conversation.id, user_id, conversation.last_seq)
+                self._audience.add(conversation, user_id, conversation.last_seq)
             self._publisher.relay(PrivateOpened(conversation), rooms=tuple(map(user_room, conversation.participants)))
         return conversation, created
 
@@ -184,13 +190,8 @@ class ConversationService:
         user_id = require_name(actor)
         mark = self._store.mark_read(command.conversation_id, user_id, now=self._clock.now())
         if mark.moved:
-            self._audience.read(command.conversation_id, user_id, mark.seq)
-            others = tuple(m for m in self._audience.members(command.conversation_id) if m != user_id)
-            event = MessagesRead(command.conversation_id, user_id, mark.at, mark.seq, others)
-            self._publisher.deliver(event)
-            # Who else is online elsewhere, the other workers know.
-            rooms = (user_room(user_id), conversation_room(command.conversation_id))
-            self._publisher.relay(replace(event, others=()), rooms=rooms)
+            event = MessagesRead(command.conversation_id, user_id, mark.at, mark.seq, mark.rev)
+            self._deliveries.announce(event, rooms=_rooms(command.conversation_id, user_id))
         return mark
 
     # ------------------------------------------------------------ members
@@ -204,15 +205,10 @@ class ConversationService:
             raise NotAParticipant(conversationId=before.id, userId=actor.user_id)
         self.require_users(dict.fromkeys(command.participants))
         now = self._clock.now()
-        group, added = self._store.add_participants(before.id, command.participants, now=now)
+        by = actor.user_id or before.created_by
+        group, added = self._store.add_participants(before.id, command.participants, by=by, now=now)
         if added:
-            for user_id in added:
-                self._audience.add(group.id, user_id, group.last_seq)
-            by = actor.user_id or group.created_by
-            self._publisher.publish(
-                UsersAddedToGroup(group, added, by, now),
-                ParticipantsChanged(group, "add", added, by, now),
-            )
+            self._deliveries.announce(UsersAddedToGroup(group, added, by, now), rooms=_rooms(group.id, *added))
         return group, added
 
     def remove_participant(self, command: RemoveParticipant, *, actor: Actor) -> Conversation:
@@ -227,15 +223,10 @@ class ConversationService:
             raise NotGroupCreator(conversationId=before.id, userId=actor.user_id)
         now, by = self._clock.now(), actor.user_id or before.created_by
         user, remover = self._profiles.find(command.user_id), self._profiles.find(by)
-        departure = self._store.remove_participant(before.id, command.user_id, now=now)
+        departure = self._store.remove_participant(before.id, command.user_id, by=by, now=now)
         group = departure.conversation
-        self.let_go(group.id, command.user_id)
-        self._publisher.publish(
-            UserRemovedFromGroup(group, user, by, remover.name, now),
-            ParticipantsChanged(group, "remove", (command.user_id,), by, now),
-        )
-        if departure.gone:
-            self._close(departure.gone)
+        self._teller.let_go(group.id, command.user_id)
+        self._tell_departure(UserRemovedFromGroup(group, user, by, remover.name, now), departure)
         return group
 
     def leave_group(self, command: LeaveGroup, *, actor: Actor) -> UserLeftGroup:
@@ -244,8 +235,8 @@ class ConversationService:
         # After the write nothing should wait, or a later change would be told before this one.
         self._profiles.prepare((user_id, *self.get(command.conversation_id).participants[:NEXT_OWNERS]))
         user, now = self._profiles.find(user_id), self._clock.now()
-        departure = self._store.remove_participant(command.conversation_id, user_id, now=now)
-        self.let_go(command.conversation_id, user_id)
+        departure = self._store.remove_participant(command.conversation_id, user_id, by=user_id, now=now)
+        self._teller.let_go(command.conversation_id, user_id)
         owner = self._profiles.find(departure.new_owner_id) if departure.new_owner_id else None
         left = UserLeftGroup(
             conversation=departure.conversation,
@@ -256,12 +247,35 @@ class ConversationService:
             group_deleted=departure.gone is not None,
             deleted_messages_count=departure.gone.messages if departure.gone else 0,
         )
-        self._publisher.publish(left)
-        if departure.gone:
+        self._tell_departure(left, departure)
+        return left
+
+    def _tell_departure(self, event: UserRemovedFromGroup | UserLeftGroup, departure: Departure) -> None:
+        if departure.gone:  # with all that could be told later
+            self._publisher.publish(event)
             self._close(departure.gone)
         else:
-            self._publisher.publish(ParticipantsChanged(left.conversation, "remove", (user_id,), user_id, now))
-        return left
+            self._deliveries.announce(event, rooms=_rooms(event.conversation.id, event.user.id))
+
+    def update_group(self, command: UpdateGroup, *, actor: Actor) -> Conversation:
+        """Another name or description; what the command leaves out stays.
+
+        Raises ConversationNotFound, NotAGroup, NotAParticipant.
+        """
+        before = self.get(command.conversation_id)
+        if actor.user_id is not None and before.is_group and actor.user_id not in before.participants:
+            raise NotAParticipant(conversationId=before.id, userId=actor.user_id)
+        by, now = actor.user_id or before.created_by, self._clock.now()
+        group, changed = self._store.set_details(
+            before.id,
+            name=before.name or "" if command.name is None else command.name,
+            description=before.description if command.keep_description else command.description,
+            by=by,
+            now=now,
+        )
+        if changed:
+            self._deliveries.announce(GroupUpdated(group, by, now), rooms=_rooms(group.id))
+        return group
 
     def delete(self, conversation_id: str) -> Deleted:
         """The conversation, its messages and their files. Raises ConversationNotFound."""
@@ -269,19 +283,13 @@ class ConversationService:
         self._close(gone)
         return gone
 
-    def let_go(self, conversation_id: str, user_id: str) -> None:
-        """Call it right after the write: whatever waits in between lets them hear what is said without them."""
-        self._rooms.evict(user_id, conversation_id)
-        self._presence.evict(conversation_id, user_id)
-        self._audience.remove(conversation_id, user_id)
-
     def recheck(self, conversation_id: str, user_id: str) -> None:
         """Let go of somebody who was taken out while we could not hear of it. Waits."""
         with self._audience.arrival(user_id, conversation_id=conversation_id) as arrival:
             try:
                 arrival.ask(lambda: self.require_participant(conversation_id, user_id))
             except (ConversationNotFound, NotAParticipant):
-                self.let_go(conversation_id, user_id)
+                self._teller.let_go(conversation_id, user_id)
 
     def _close(self, gone: Deleted) -> None:
         if gone.conversation is not None:
@@ -299,3 +307,8 @@ class ConversationService:
         self._rooms.close(conversation_id)
         for user_id in tuple(self._presence.viewers(conversation_id)):
             self._presence.evict(conversation_id, user_id)
+
+
+def _rooms(conversation_id: str, *user_ids: str) -> tuple[str, ...]:
+    """Where the other workers listen to a change: its members know the conversation, those it concerns perhaps not."""
+    return (conversation_room(conversation_id), *map(user_room, user_ids))

@@ -56,18 +56,18 @@ class Following:
         self._bus.subscribe([conversation_room(conversation_id) for conversation_id in unknown])
         for head in heads():  # what was sent before we listened is in here, what is sent from now on is heard
             if head.id in unknown:
-                self._deliveries.begin(head.id, head.last_seq)
+                self._deliveries.begin(head.id, head.rev)
 
     def _touch(self, conversation_id: str) -> bool:
         """False while it is not followed, also when somebody else is just about to."""
         self._conversations[conversation_id] = self._now()
         return self._deliveries.follows(conversation_id)
 
-    def _soon(self, conversation_id: str, last_seq: int) -> None:
+    def _soon(self, conversation: Conversation) -> None:
         """Somebody here has just become a member; who tells us so cannot wait."""
-        if not self._touch(conversation_id):
-            self._deliveries.begin(conversation_id, last_seq)
-            self._scheduler.call_later(0, self._listen, conversation_id)
+        if not self._touch(conversation.id):
+            self._deliveries.begin(conversation.id, conversation.rev)
+            self._scheduler.call_later(0, self._listen, conversation.id)
 
     def _listen(self, conversation_id: str) -> None:
         self._bus.subscribe([conversation_room(conversation_id)])

@@ -21,11 +21,11 @@ from chatapp.domain.errors import (
     ReplyToOtherConversation,
     UnknownFile,
 )
-from chatapp.domain.events import MessageDeleted, MessageEdited, MessageSent, MessagesPurged, MessageUnread
-from chatapp.domain.models import Actor, Attachment, LastMessage, Message, MessageType, Page
+from chatapp.domain.events import MessageDeleted, MessageEdited, MessageSent, MessagesPurged
+from chatapp.domain.models import Actor, Attachment, InboxEntry, Message, MessageType, Page
 from chatapp.domain.rooms import EVERYONE
 from chatapp.domain.text import preview
-from chatapp.ports import Appended, Clock, EventPublisher, FileStore, Ids, Presence, Scheduler, Store
+from chatapp.ports import Clock, EventPublisher, FileStore, Ids, Store
 from chatapp.services.actors import require_name
 from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.audience import Audience
@@ -45,32 +45,39 @@ class History:
     has_newer: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What the store knew and memory did not: participants who were not counted, and those counted who are none
+    (conversation and user)."""
+
+    unknown: list[InboxEntry]
+    gone: list[tuple[str, str]]
+
+
 class MessageService:
     def __init__(
         self,
         store: Store,
         files: FileStore,
-        presence: Presence,
         audience: Audience,
         profiles: Profiles,
+        deliveries: Deliveries,
         sweeper: AttachmentSweeper,
         publisher: EventPublisher,
         *,
         clock: Clock,
         ids: Ids,
-        scheduler: Scheduler,
     ) -> None:
         self._store = store.messages
         self._conversations = store.conversations
         self._files = files
-        self._presence = presence
         self._audience = audience
         self._profiles = profiles
+        self._deliveries = deliveries
         self._sweeper = sweeper
         self._publisher = publisher
         self._clock = clock
         self._ids = ids
-        self.deliveries = Deliveries(store, self.tell, scheduler=scheduler)
 
     # ------------------------------------------------------------ sending
     def send(self, command: SendMessage, *, actor: Actor, fingerprint: str | None = None) -> Message:
@@ -105,9 +112,8 @@ class MessageService:
                 raise
             return first
         sent = self._store.append(replace(draft, attachment=attachment, reply_preview=quote), fingerprint=fingerprint)
-        # From here to the last emit nothing may wait: it would let a later seq overtake this one.
         if not sent.duplicate:
-            self._announce(sent)
+            self._deliveries.announce(MessageSent(sent.message, sent.conversation))
         return sent.message
 
     def _known_file(self, attachment: Attachment | None) -> Attachment | None:
@@ -135,28 +141,6 @@ class MessageService:
             raise ReplyToOtherConversation(replyTo=command.reply_to)
         return preview(original.message_type, original.content, original.attachment)
 
-    def _announce(self, sent: Appended) -> None:
-        event = MessageSent(sent.message, sent.conversation)
-        self._publisher.relay(event)
-        self.deliveries.offer(event)
-
-    def tell(self, event: MessageSent) -> None:
-        """To this worker's sockets, wherever the message came from: the room, and the members outside it."""
-        message, conversation = event.message, event.conversation
-        self._audience.read(message.conversation_id, message.sender_id, message.seq)
-        self._publisher.deliver(event)
-        if conversation is None:  # it is gone meanwhile
-            return
-        last = LastMessage(
-            message.id,
-            message.sender_id,
-            preview(message.message_type, message.content, message.attachment),
-            message.timestamp,
-        )
-        viewers = self._presence.viewers(conversation.id)
-        for user_id, count in self._audience.unread(conversation.id, message.seq, viewers=viewers):
-            self._publisher.deliver(MessageUnread(user_id, conversation, last, message.sender, count))
-
     # ------------------------------------------------------------ changing
     def edit(self, command: EditMessage, *, actor: Actor) -> Message:
         """Whoever has left the group has nothing to say there any more.
@@ -174,8 +158,8 @@ class MessageService:
         if now - message.timestamp > EDIT_WINDOW:
             raise EditWindowClosed(messageId=message.id, windowSeconds=int(EDIT_WINDOW.total_seconds()))
         shown = preview(MessageType.TEXT, command.new_content, None)
-        edited = self._store.edit(message.id, content=command.new_content, preview=shown, now=now)
-        self._publisher.publish(MessageEdited(edited))
+        edited, rev = self._store.edit(message.id, content=command.new_content, preview=shown, now=now)
+        self._deliveries.announce(MessageEdited(edited, rev))
         return edited
 
     def delete_own(self, command: DeleteMessage, *, actor: Actor) -> Message:
@@ -184,10 +168,12 @@ class MessageService:
 
     def delete(self, message_id: str) -> Message:
         """Leave a tombstone; again is fine. Raises MessageNotFound."""
-        tombstone, gone = self._store.delete(message_id)
-        if gone.messages:
-            self._publisher.publish(MessageDeleted(tombstone.id, tombstone.conversation_id, tombstone.seq))
-        self._sweeper.sweep(gone.attachments)  # last: it waits, and may fail
+        retracted = self._store.delete(message_id)
+        tombstone = retracted.message
+        if retracted.rev:
+            event = MessageDeleted(tombstone.id, tombstone.conversation_id, tombstone.seq, retracted.rev)
+            self._deliveries.announce(event)
+        self._sweeper.sweep(retracted.gone.attachments)  # last: it waits, and may fail
         return tombstone
 
     def purge(self, *, batch_size: int) -> int:
@@ -201,23 +187,22 @@ class MessageService:
                 if gone.messages < batch_size:
                     return count
         finally:
-            self.refresh_audience()
+            self.refresh_audience()  # nothing purged counts as unread
             self._publisher.relay(MessagesPurged(), rooms=(EVERYONE,))
 
-    def refresh_audience(self) -> list[tuple[str, str]]:
-        """Nothing purged counts as unread; those online are counted from memory. Waits.
-
-        Conversations and users who are counted there, although they are no participants by what the store says.
-        """
-        missing: list[tuple[str, str]] = []
+    def refresh_audience(self) -> Refreshed:
+        """Those online are counted from memory: bring it up to what the store says. Waits."""
+        unknown: list[InboxEntry] = []
+        gone: list[tuple[str, str]] = []
         for user_id in self._audience.present():
             counted = self._audience.conversations(user_id)
             with self._audience.arrival(user_id) as arrival:
                 entries = arrival.ask(partial(self._conversations.marks, user_id))
             self._audience.refresh(user_id, entries)
-            gone = counted.difference(entry.conversation.id for entry in entries)
-            missing += [(conversation_id, user_id) for conversation_id in gone]
-        return missing
+            unknown += [entry for entry in entries if entry.conversation.id not in counted]
+            left = counted.difference(entry.conversation.id for entry in entries)
+            gone += [(conversation_id, user_id) for conversation_id in left]
+        return Refreshed(unknown, gone)
 
     def _require_own(self, message_id: str, actor: Actor) -> Message:
         message = self._require(message_id)

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chatapp.domain.commands import JoinChat, LeaveChat, SaveUser, SetStatus
-from chatapp.domain.errors import NotIdentified, Unavailable
-from chatapp.domain.events import MessageUnread, UserConnected, UserDisconnected, UserStatusChanged
+from chatapp.domain.errors import NotIdentified, Unavailable, UserNotFound
+from chatapp.domain.events import MessageUnread, UserConnected, UserDisconnected, UserStatusChanged, WorkerLeft
 from chatapp.domain.models import Actor, Conversation, InboxEntry, Status, User
+from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Clock, EventPublisher, Presence, Rooms, Scheduler, Store, Timer
 from chatapp.services.actors import require_name
 from chatapp.services.audience import Audience
@@ -112,6 +113,40 @@ class PresenceService:
         if was_hidden or (first and not returning):
             self._publisher.publish(UserConnected(self._with_status(user)))
 
+    # ------------------------------------------------------------ lost connections: services/sessions.py
+    def user_of(self, socket_id: str) -> str | None:
+        """Whom the socket speaks for since ``join``."""
+        return self._speaks_for.get(socket_id)
+
+    def expect(self, user_id: str) -> tuple[User, list[InboxEntry]]:
+        """A lost connection of this user may be taken up here: from now on what is for them is heard and counted.
+
+        Their profile and conversations as of then. Waits. Raises UserNotFound.
+        """
+        user = self._users.get(user_id)
+        if user is None:
+            raise UserNotFound(userId=user_id)
+        with self._audience.arrival(user_id) as arrival:
+            entries = arrival.ask(lambda: self._follow(user_id))
+        self._audience.admit(user_id, entries)
+        return user, entries
+
+    def resume(self, user: User, *, socket_id: str, conversation_ids: Iterable[str]) -> None:
+        """The connection is back, as ``expect`` has prepared it, with these conversations open. Never waits.
+
+        Their rooms are told nothing: that it was lost they have not heard either.
+        """
+        self._admit(user, (), socket_id)
+        for conversation_id in conversation_ids:
+            self._rooms.enter(socket_id, conversation_id)
+            self._presence.enter(conversation_id, user.id, socket_id)
+
+    def expect_no_more(self, user_id: str) -> None:
+        """None of the user's lost connections can be taken up here any more."""
+        if user_id not in self._departing and not self._presence.has_sockets(user_id):
+            self._audience.dismiss(user_id)
+
+    # ------------------------------------------------------------ leaving
     def leave(self, _command: LeaveChat, *, actor: Actor, socket_id: str) -> None:
         """The socket speaks for nobody any more, whoever it names."""
         user_id = self._speaks_for.get(socket_id, require_name(actor))
@@ -162,10 +197,12 @@ class PresenceService:
         return departing is not None
 
     def close(self) -> None:
-        """Remember when those who are here were last seen."""
+        """Remember when those who are here were last seen, and take leave of the other workers."""
         now = self._clock.now()
         for user_id in self._audience.present():
-            self._remember_last_seen(user_id, now)
+            if user_id in self._departing or self._presence.has_sockets(user_id):
+                self._remember_last_seen(user_id, now)
+        self._publisher.relay(WorkerLeft(), rooms=(EVERYONE,))
 
     def _depart(self, user_id: str, seconds: float, *, is_ours: bool) -> None:
         departing = self._departing[user_id] = _Departing(self._clock.now(), is_ours)
@@ -194,7 +231,7 @@ class PresenceService:
         self._audience.dismiss(user_id)
         tell = self._publisher.publish if departing.is_ours else self._publisher.deliver
         tell(UserDisconnected(user_id, left_at))
-        tell(UserStatusChanged(user_id, Status.OFFLINE, left_at))
+        tell(UserStatusChanged(user_id, Status.OFFLINE, left_at, by_absence=True))
 
     def _remember_last_seen(self, user_id: str, at: datetime) -> None:
         try:
@@ -204,12 +241,14 @@ class PresenceService:
 
     def _tell_unread(self, user_id: str, socket_id: str) -> None:
         for entry in self._conversations.marks(user_id):
-            if entry.unread_count and entry.conversation.last:
-                self._publisher.deliver(self._notice(entry, socket_id))
+            if notice := self.notice(entry, socket_id):
+                self._publisher.deliver(notice)
 
-    def _notice(self, entry: InboxEntry, socket_id: str) -> MessageUnread:
+    def notice(self, entry: InboxEntry, socket_id: str | None = None) -> MessageUnread | None:
+        """Of what the participant has not read; None when there is nothing. For one socket, or all of theirs."""
         last = entry.conversation.last
-        assert last is not None
+        if last is None or not entry.unread_count:
+            return None
         sender = self._profiles.find(last.sender_id)
         return MessageUnread(entry.user_id, entry.conversation, last, sender, entry.unread_count, socket_id)
 

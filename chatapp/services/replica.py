@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Protocol
 
 from chatapp.domain.errors import Unavailable
 from chatapp.domain.events import (
     ConversationClosed,
+    DurableEvent,
     Event,
     GroupCreated,
-    MessageSent,
     MessagesPurged,
-    MessagesRead,
     PrivateOpened,
     ProfileChanged,
     ResyncNeeded,
     UserDeleted,
     UserDisconnected,
     UserLeftGroup,
-    UserRemovedFromGroup,
-    UsersAddedToGroup,
     WorkerBeat,
     WorkerEvent,
 )
+from chatapp.domain.models import InboxEntry
 from chatapp.domain.rooms import EVERYONE, user_room
 from chatapp.ports import Bus, EventPublisher, Rooms, Scheduler
 from chatapp.services.audience import Audience
@@ -38,6 +35,7 @@ from chatapp.services.deliveries import Deliveries
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
+from chatapp.services.sessions import NoSessions, Sessions
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +49,8 @@ class WorkersPresence(Protocol):
     def hear(self, origin: str, event: Event) -> Collection[str]: ...
 
     def lapse(self) -> Collection[str]: ...
+
+    def fell_silent(self) -> bool: ...
 
     def recovered(self) -> None: ...
 
@@ -75,6 +75,7 @@ class Replica:
         presence: PresenceService,
         *,
         scheduler: Scheduler,
+        sessions: Sessions | None = None,
     ) -> None:
         self._bus = bus
         self._workers = workers
@@ -87,6 +88,7 @@ class Replica:
         self._messages = messages
         self._presence = presence
         self._scheduler = scheduler
+        self._sessions = sessions or NoSessions()
 
     def start(self) -> None:
         self._bus.start(self.receive, recovered=self.recovered)
@@ -95,33 +97,47 @@ class Replica:
     def _beat(self) -> None:
         self._scheduler.call_later(BEAT_SECONDS, self._beat)
         self._bus.publish([EVERYONE], WorkerBeat())
+        if self._workers.fell_silent():
+            self._scheduler.call_later(0, self._deliveries.resync)
         self._presence.lost(self._workers.lapse())
 
     def recovered(self) -> None:
         self._workers.recovered()
+        self._sessions.forget_all()
         self._scheduler.call_later(0, self._deliveries.resync)
         self._scheduler.call_later(0, self._refresh)
 
     def _refresh(self) -> None:
         """Who is a member of what, and what they have read, may have changed without our hearing it."""
         try:
-            suspects = self._messages.refresh_audience()
-            suspects += [pair for pair in self._workers.viewers_here() if not self._audience.counts(*pair)]
-            for conversation_id, user_id in suspects:
+            found = self._messages.refresh_audience()
+            strangers = [pair for pair in self._workers.viewers_here() if not self._audience.counts(*pair)]
+            for conversation_id, user_id in (*found.gone, *strangers):
                 self._conversations.recheck(conversation_id, user_id)
+            for entry in found.unknown:
+                self._introduce(entry)
         except Unavailable as exc:
             log.warning("asking who is where failed, trying again: %s", exc)
             self._scheduler.call_later(RETRY_SECONDS, self._refresh)
+
+    def _introduce(self, entry: InboxEntry) -> None:
+        """A conversation that its participant has not been told of."""
+        conversation = self._conversations.get(entry.conversation.id)
+        if conversation.is_group:
+            self._publisher.deliver(GroupCreated(conversation), rooms=(user_room(entry.user_id),))
+        if notice := self._presence.notice(entry):
+            self._publisher.deliver(notice)
 
     def receive(self, room: str, origin: str, event: Event) -> None:
         """Never waits."""
         if isinstance(event, WorkerEvent):
             self._obey(event)
+            self._sessions.receive(origin, event)
             self._presence.lost(self._workers.hear(origin, event))
-        elif isinstance(event, MessageSent):
+        elif isinstance(event, UserLeftGroup) and event.group_deleted:  # the store remembers nothing of it
+            self._publisher.deliver(event, rooms=(room,))
+        elif isinstance(event, DurableEvent):
             self._deliveries.offer(event)
-        elif isinstance(event, MessagesRead):
-            self._read(room, event)
         else:
             self._follow(room, event)
             self._publisher.deliver(event, rooms=(room,))
@@ -130,7 +146,7 @@ class Replica:
         match event:
             case PrivateOpened(conversation):
                 for user_id in conversation.participants:
-                    self._audience.add(conversation.id, user_id, conversation.last_seq)
+                    self._audience.add(conversation, user_id, conversation.last_seq)
             case ConversationClosed(conversation_id):
                 self._conversations.close(conversation_id)
             case ProfileChanged(user_id):
@@ -145,24 +161,8 @@ class Replica:
     def _follow(self, room: str, event: Event) -> None:
         match event:
             case GroupCreated(group):
-                self._admit(room, group.id, group.participants, group.last_seq)
-            case UsersAddedToGroup(group, added_users):
-                self._admit(room, group.id, added_users, group.last_seq)
-            case UserRemovedFromGroup(group, user) | UserLeftGroup(group, user):
-                if room == user_room(user.id):
-                    self._conversations.let_go(group.id, user.id)
+                for user_id in group.participants:
+                    if room == user_room(user_id):
+                        self._audience.add(group, user_id, group.last_seq)
             case UserDisconnected(user_id):
                 self._presence.stay_away(user_id)
-
-    def _admit(self, room: str, conversation_id: str, user_ids: Collection[str], last_seq: int) -> None:
-        for user_id in user_ids:
-            if room == user_room(user_id):
-                self._audience.add(conversation_id, user_id, last_seq)
-
-    def _read(self, room: str, event: MessagesRead) -> None:
-        if room == user_room(event.user_id):
-            self._audience.read(event.conversation_id, event.user_id, event.last_read_seq)
-            self._publisher.deliver(event, rooms=(room,))
-            return
-        others = tuple(user_id for user_id in self._audience.members(event.conversation_id) if user_id != event.user_id)
-        self._publisher.deliver(replace(event, others=others), rooms=tuple(map(user_room, others)))

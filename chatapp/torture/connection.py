@@ -43,6 +43,8 @@ class Connection:
         welcome = _Waiting(_nothing)
         self._waiting: dict[int, _Waiting] = {0: welcome}
         self._is_over = threading.Event()
+        self.session_id = ""
+        """What the server calls this connection; known once it is open."""
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
@@ -104,6 +106,8 @@ class Connection:
     def _take(self, packet: str) -> None:
         if packet == "2":
             self._transport.send("3")
+        elif packet.startswith("0"):
+            self.session_id = WireJson.loads(packet[1:])["sid"]
         elif packet.startswith("40"):
             self._settle(0, None)
         elif packet.startswith("44"):

@@ -22,14 +22,15 @@ from gunicorn.workers.ggevent import PyWSGIServer
 
 from chatapp.domain.errors import Unavailable
 from chatapp.transport.handoff import Handoff, Reader, leave_folder, owner_of, session_of, workers_folder
+from chatapp.transport.newcomers import Newcomers, newcomers
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
 SAME_STOP_SECONDS = 1.0
-"""A stop that is asked for again within this is the same one: Heroku, honcho and a terminal signal every process, and
-the master passes on what it was told."""
+"""A quick stop that is asked for again within this is the same one: a terminal signals every process, and the master
+passes on what it was told."""
 
 CUT_SECONDS = 0.5
 """What was begun gets so long when somebody is in a hurry: gunicorn's master then kills after 2 s, and looks at
@@ -252,6 +253,10 @@ class ChatWorker(GeventWebSocketWorker):
         self._servers: list[ChatServer] = []
         self._stopping_since: float | None = None
         self._hurry = Event()
+        self._newcomers: Newcomers | None = None
+        if self.cfg.workers > 1:  # one alone must have left before the next serves: neither hears the other
+            self._newcomers = newcomers()
+            self._newcomers.expect(self.age)
         self._folder: Path | None = None
         if self.cfg.workers > 1 and not self.cfg.is_ssl:  # the state of a TLS connection cannot be handed over
             self._folder = workers_folder(self.cfg.uid, self.cfg.gid)
@@ -284,16 +289,27 @@ class ChatWorker(GeventWebSocketWorker):
         try:
             super().run()
         finally:
+            self._is_here()
             self._leave_the_others()
         self.wsgi.extensions["chatapp"].close()
 
+    def notify(self) -> None:
+        """For the first time when all addresses are listened to, then each second."""
+        super().notify()
+        self._is_here()
+
+    def _is_here(self) -> None:
+        if self._newcomers is not None:
+            self._newcomers.welcome(self.age)
+
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: no new connections, finish what was begun, part with the clients one by one. Again: with all at
-        once, and what was begun has little time."""
+        """SIGTERM: no new connections, finish what was begun, part with the clients one by one. gunicorn says it again,
+        each second, to who takes long."""
         gevent.spawn(self._stop, is_quick=False)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """SIGINT and SIGQUIT: all at once, but an accepted message is finished either way."""
+        """SIGINT and SIGQUIT: with all at once, but an accepted message is finished either way. After another stop was
+        asked for, what was begun has little time."""
         gevent.spawn(self._stop, is_quick=True)
 
     def _stop(self, *, is_quick: bool) -> None:
@@ -302,13 +318,16 @@ class ChatWorker(GeventWebSocketWorker):
             if is_quick:
                 self._hurry.set()
             self._drain()
-        elif time.monotonic() - self._stopping_since > SAME_STOP_SECONDS or (is_quick and not self._hurry.is_set()):
+        elif is_quick and (not self._hurry.is_set() or time.monotonic() - self._stopping_since > SAME_STOP_SECONDS):
             self._hurry.set()
             for server in self._servers:
                 server.stop(timeout=CUT_SECONDS)
 
     def _drain(self) -> None:
-        """Everything ends without us when we are in a server's pool: gunicorn's loop waits until those are empty."""
+        """Who is to come serves before we stop. Nothing ends without us when we are in a server's pool: gunicorn's loop
+        waits until those are empty."""
+        if self._newcomers is not None:
+            self._newcomers.wait(self._hurry)
         for server in self._servers[:1]:
             server.pool.add(gevent.getcurrent())
         self.alive = False

@@ -114,6 +114,17 @@ def test_own_publications_are_not_heard(node: Open) -> None:
     assert (both.said("a"), other.said("a")) == (["other"], ["mine"])
 
 
+def test_what_still_waits_at_the_end_is_sent(node: Open, engine: RedisEngine) -> None:
+    speaker, listener = node(), node("a")
+    engine.freeze()
+    speaker.say("a", "sent, and not answered")
+    gevent.sleep(QUIET)
+    speaker.say("a", "last")
+    engine.thaw()
+    speaker.bus.close()
+    until(lambda: "last" in listener.said("a"))
+
+
 def test_each_room_is_heard_in_order_without_gaps(node: Open) -> None:
     speaker, listener = node(), node("a", "b")
     names = [str(number) for number in range(1500)]  # several batches

@@ -16,7 +16,9 @@ import gevent
 import pytest
 
 from chatapp.adapters.sqlite_store import SqliteStore, database, schema
+from chatapp.adapters.sqlite_store.changes import read_changes
 from chatapp.adapters.sqlite_store.database import READERS, Database
+from chatapp.domain.changes import MarkMoved, MessageAppended, MessagesRemoved
 from chatapp.domain.errors import ConversationNotFound, StoreUnavailable
 from chatapp.domain.models import Message
 from chatapp.ports import ReadMark
@@ -232,6 +234,69 @@ def test_a_step_that_another_process_takes_meanwhile_is_not_taken_again(tmp_path
     other.close()
 
 
+FIRST_STEP_DATA = """
+    INSERT INTO conversations (id, type, name, pair, created_by, created_at, updated_at, active_at, last_seq) VALUES
+        ('kept', 'group', 'Kept', NULL, 'ana', 1000, 1000, 1000, 3),
+        ('purged', 'group', 'Purged', NULL, 'ana', 1000, 1000, 1000, 4),
+        ('emptied', 'private', NULL, '["ana", "bea"]', 'ana', 1000, 1000, 1000, 2),
+        ('silent', 'group', 'Silent', NULL, 'ana', 1000, 1000, 1000, 0);
+    INSERT INTO participants (id, conversation_id, user_id, joined_at, last_read_seq, last_read_at) VALUES
+        ('1', 'kept', 'ana', 1000, 3, 5000), ('2', 'kept', 'bea', 1000, 1, 2000),
+        ('3', 'kept', 'carlos', 1000, 0, NULL),
+        ('4', 'purged', 'ana', 1000, 4, 5000), ('5', 'purged', 'bea', 1000, 2, NULL),
+        ('6', 'emptied', 'ana', 1000, 2, NULL), ('7', 'emptied', 'bea', 1000, 2, NULL),
+        ('8', 'silent', 'ana', 1000, 0, NULL);
+    INSERT INTO messages (conversation_id, seq, id, sender_id, content, message_type, timestamp) VALUES
+        ('kept', 1, 'k1', 'ana', 'one', 'text', 2000), ('kept', 2, 'k2', 'ana', 'two', 'text', 3000),
+        ('kept', 3, 'k3', 'ana', 'three', 'text', 4000),
+        ('purged', 3, 'p3', 'ana', 'three', 'text', 2000), ('purged', 4, 'p4', 'ana', 'four', 'text', 3000);
+"""
+
+
+@pytest.fixture
+def migrated(path: Path) -> Iterator[SqliteStore]:
+    """A file of the first step, with messages, purged ones and read marks in it."""
+    path.parent.mkdir()
+    run_sql(path, f"{schema.STEPS[0]} PRAGMA user_version=1; {FIRST_STEP_DATA}")
+    opened = SqliteStore(path)
+    yield opened
+    opened.close()
+
+
+def told(store: SqliteStore, conversation_id: str, since: int = 0) -> tuple[int, bool, list[tuple[Any, ...]]]:
+    """``rev``, ``truncated``, and the changes with what is worth looking at."""
+    found = store.conversations.changes(conversation_id, since=since, limit=100)
+    facts: list[tuple[Any, ...]] = []
+    for item in found.items:
+        match item:
+            case MessageAppended(rev=rev, message=message):
+                assert message.rev == rev
+                facts.append((rev, message.id))
+            case MarkMoved(rev=rev, user_id=user_id, last_read_seq=seq):
+                facts.append((rev, user_id, seq))
+            case MessagesRemoved(rev=rev, through_seq=seq):
+                facts.append((rev, "purge", seq))
+    return found.rev, found.truncated, facts
+
+
+def test_messages_marks_and_purges_from_before_there_were_revs_have_one(migrated: SqliteStore) -> None:
+    messages = [(1, "k1"), (2, "k2"), (3, "k3")]
+    assert told(migrated, "kept") == (5, False, [*messages, (4, "ana", 3), (5, "bea", 1)])
+    assert told(migrated, "purged") == (6, True, [(3, "p3"), (4, "p4"), (5, "purge", 2), (6, "ana", 4)])
+    assert told(migrated, "emptied") == (3, True, [(3, "purge", 2)])
+    assert told(migrated, "silent") == (0, False, [])
+
+
+def test_an_older_file_goes_on_with_the_next_rev(migrated: SqliteStore) -> None:
+    assert migrated.conversations.mark_read("kept", "carlos", now=at(1)).rev == 6
+    sent = say(migrated, "four", to="kept")
+    assert (sent.seq, sent.rev) == (4, 7)
+    assert told(migrated, "kept", since=5) == (7, False, [(6, "carlos", 3), (7, sent.id)])
+    again = say(migrated, "three", to="emptied")
+    assert (again.seq, again.rev) == (3, 4)
+    assert told(migrated, "emptied", since=2) == (4, False, [(3, "purge", 2), (4, again.id)])
+
+
 def test_a_file_of_a_newer_program_is_refused(path: Path) -> None:
     SqliteStore(path).close()
     run_sql(path, f"PRAGMA user_version={len(schema.STEPS) + 1}")
@@ -317,7 +382,8 @@ def test_a_store_that_could_not_be_opened_leaves_no_threads(path: Path) -> None:
         lambda store: store.users.touch("ana", last_seen=START),
         lambda store: store.conversations.get("g1"),
         lambda store: store.conversations.inbox("ana"),
-        lambda store: store.conversations.add_participants("g1", ["dora"], now=START),
+        lambda store: store.conversations.add_participants("g1", ["dora"], by="ana", now=START),
+        lambda store: store.conversations.changes("g1", since=0, limit=1),
         lambda store: store.conversations.mark_read("g1", "bea", now=START),
         lambda store: store.messages.get("m"),
         lambda store: store.messages.history("g1", limit=1),
@@ -327,7 +393,7 @@ def test_a_store_that_could_not_be_opened_leaves_no_threads(path: Path) -> None:
 )
 def test_a_drivers_error_is_unavailable(path: Path, store: SqliteStore, call: Callable[[SqliteStore], object]) -> None:
     run_sql(path, "DROP TABLE messages; DROP TABLE users; DROP TABLE idempotency_keys; DROP TABLE participants;"
-                  "DROP TABLE conversations;")  # fmt: skip
+                  "DROP TABLE changes; DROP TABLE conversations;")  # fmt: skip
     with pytest.raises(StoreUnavailable) as raised:
         call(store)
     assert isinstance(raised.value.__cause__, sqlite3.Error)
@@ -569,7 +635,7 @@ def test_one_mark_is_written_when_two_devices_read_at_once(store: SqliteStore) -
     gate.open()
     marks = sorted(outcomes(devices), key=lambda mark: mark.moved)
     holding.get(timeout=PATIENCE_SECONDS)
-    assert marks == [ReadMark(False, 1, marks[1].at), ReadMark(True, 1, marks[1].at)]
+    assert marks == [ReadMark(False, 1, marks[1].at), ReadMark(True, 1, marks[1].at, rev=2)]
     assert store.conversations.entry("g1", "bea").last_read_at == marks[1].at
 
 
@@ -627,6 +693,47 @@ def test_a_read_is_one_snapshot(db: Database) -> None:
     go_on.set()
     assert reading.get(timeout=PATIENCE_SECONDS) == ([], [])
     assert db.read(numbers) == [1]
+
+
+# ---------------------------------------------------------------- changes
+def steps_of(store: SqliteStore, since: int) -> int:
+    """Hundreds of SQLite's virtual machine instructions that it takes to read the changes after ``since``."""
+    hundreds = 0
+
+    def count() -> int:
+        nonlocal hundreds
+        hundreds += 1
+        return 0
+
+    def work(connection: sqlite3.Connection) -> None:
+        head = connection.execute("SELECT * FROM conversations WHERE id = 'g1'").fetchone()
+        connection.set_progress_handler(count, 100)
+        read_changes(connection, head, since, limit=1)
+        connection.set_progress_handler(None, 0)
+
+    store._database.read(work)
+    return hundreds
+
+
+def test_catching_up_does_not_walk_through_what_is_known(store: SqliteStore) -> None:
+    """Half of two thousand changes are edits, so that a ``rev`` does not say which ``seq`` it belongs to."""
+    first = say(store, "first")
+    together([lambda: say(store, "old") for _ in range(1000)])
+    together([lambda: store.messages.edit(first.id, content="x", preview="x", now=START) for _ in range(1000)])
+    together([lambda: say(store, "new") for _ in range(10)])
+    everything, since_the_last_edits = steps_of(store, 0), steps_of(store, 1500)
+    assert everything <= 10
+    assert since_the_last_edits <= 10
+
+
+def test_what_was_done_to_purged_messages_is_not_kept(store: SqliteStore) -> None:
+    for text in ("one", "two"):
+        sent = say(store, text)
+        store.messages.edit(sent.id, content="x", preview="x", now=START)
+        store.messages.delete(sent.id)
+    store.messages.purge(limit=1)
+    rows = store._database.read(lambda c: c.execute("SELECT kind, seq FROM changes ORDER BY rev").fetchall())
+    assert [tuple(row) for row in rows] == [("edit", 2), ("delete", 2), ("purge", 1)]
 
 
 # ---------------------------------------------------------------- closing

@@ -167,7 +167,7 @@ def test_reading_and_joining_are_no_activity(store: Store) -> None:
     store.conversations.create_group(group("ana", "bea", id="g2", created_at=at(2)))
     say(store, "hi", to="g2", seconds=3)
     store.conversations.mark_read("g1", "ana", now=at(4))
-    store.conversations.add_participants("g1", ["carlos"], now=at(5))
+    store.conversations.add_participants("g1", ["carlos"], by="ana", now=at(5))
     assert inbox_ids(store, "ana") == ["g2", "g1"]
 
 
@@ -264,7 +264,7 @@ def test_a_cursor_of_the_messages_is_refused(store: Store) -> None:
 # ---------------------------------------------------------------- adding
 def test_new_participants_come_last_and_in_order(store: Store) -> None:
     store.conversations.create_group(group("carlos", "bea"))
-    conversation, added = store.conversations.add_participants("g1", ["dora", "ana"], now=at(60))
+    conversation, added = store.conversations.add_participants("g1", ["dora", "ana"], by="ana", now=at(60))
     assert added == ("dora", "ana")
     assert conversation.participants == ("carlos", "bea", "dora", "ana")
     assert conversation.updated_at == at(60)
@@ -277,7 +277,9 @@ def test_new_participants_come_last_and_in_order(store: Store) -> None:
 def test_who_is_there_already_is_not_added_again(store: Store) -> None:
     store.conversations.create_group(group("ana", "bea"))
     say(store, "hi", by="ana")
-    conversation, added = store.conversations.add_participants("g1", ["bea", "dora", "dora", "ana"], now=at(60))
+    conversation, added = store.conversations.add_participants(
+        "g1", ["bea", "dora", "dora", "ana"], by="ana", now=at(60)
+    )
     assert added == ("dora",)
     assert conversation.participants == ("ana", "bea", "dora")
     assert unread(store, "g1", "bea") == 1
@@ -287,7 +289,7 @@ def test_who_is_there_already_is_not_added_again(store: Store) -> None:
 @pytest.mark.parametrize("user_ids", [[], ["bea", "ana"]])
 def test_adding_nobody_new_changes_nothing(store: Store, user_ids: list[str]) -> None:
     before = store.conversations.create_group(group("ana", "bea"))
-    conversation, added = store.conversations.add_participants("g1", user_ids, now=at(60))
+    conversation, added = store.conversations.add_participants("g1", user_ids, by="ana", now=at(60))
     assert added == ()
     assert conversation == before == require(store, "g1")
 
@@ -297,7 +299,7 @@ def test_what_was_said_before_is_not_unread_to_a_newcomer(store: Store) -> None:
     for text in ("one", "two", "three"):
         say(store, text)
 
-    store.conversations.add_participants("g1", ["dora"], now=at(60))
+    store.conversations.add_participants("g1", ["dora"], by="ana", now=at(60))
 
     assert store.conversations.entry("g1", "dora").last_read_seq == 3
     assert unread(store, "g1", "dora") == 0
@@ -308,16 +310,16 @@ def test_what_was_said_before_is_not_unread_to_a_newcomer(store: Store) -> None:
 def test_only_a_group_that_exists_takes_participants(store: Store) -> None:
     store.conversations.open_private(private("ana", "bea"))
     with pytest.raises(NotAGroup):
-        store.conversations.add_participants("p1", ["dora"], now=START)
+        store.conversations.add_participants("p1", ["dora"], by="ana", now=START)
     with pytest.raises(ConversationNotFound):
-        store.conversations.add_participants("nothing", ["dora"], now=START)
+        store.conversations.add_participants("nothing", ["dora"], by="ana", now=START)
     assert require(store, "p1").participants == ("ana", "bea")
 
 
 def test_many_at_once_add_a_user_once(store: Store) -> None:
     store.conversations.create_group(group("ana"))
     outcomes = together(
-        [lambda: store.conversations.add_participants("g1", ["dora", "bea"], now=START) for _ in range(12)]
+        [lambda: store.conversations.add_participants("g1", ["dora", "bea"], by="ana", now=START) for _ in range(12)]
     )
     assert sorted(user_id for _, added in outcomes for user_id in added) == ["bea", "dora"]
     assert require(store, "g1").participants == ("ana", "dora", "bea")
@@ -326,7 +328,7 @@ def test_many_at_once_add_a_user_once(store: Store) -> None:
 # ---------------------------------------------------------------- removing
 def test_a_removed_participant_is_gone(store: Store) -> None:
     store.conversations.create_group(group("ana", "bea", "carlos"))
-    departure = store.conversations.remove_participant("g1", "bea", now=at(60))
+    departure = store.conversations.remove_participant("g1", "bea", by="bea", now=at(60))
     assert departure == Departure(require(store, "g1"), new_owner_id=None, gone=None)
     assert departure.conversation.participants == ("ana", "carlos")
     assert (departure.conversation.created_by, departure.conversation.updated_at) == ("ana", at(60))
@@ -339,13 +341,13 @@ def test_a_removed_participant_is_gone(store: Store) -> None:
 
 def test_the_creators_place_goes_to_the_longest_standing_member(store: Store) -> None:
     store.conversations.create_group(group("ana", "bea", "carlos"))
-    store.conversations.add_participants("g1", ["dora"], now=at(1))
-    store.conversations.remove_participant("g1", "bea", now=at(2))
-    store.conversations.add_participants("g1", ["bea"], now=at(3))
+    store.conversations.add_participants("g1", ["dora"], by="ana", now=at(1))
+    store.conversations.remove_participant("g1", "bea", by="bea", now=at(2))
+    store.conversations.add_participants("g1", ["bea"], by="ana", now=at(3))
 
-    first = store.conversations.remove_participant("g1", "ana", now=at(4))
+    first = store.conversations.remove_participant("g1", "ana", by="ana", now=at(4))
     assert (first.new_owner_id, first.conversation.created_by) == ("carlos", "carlos")
-    second = store.conversations.remove_participant("g1", "carlos", now=at(5))
+    second = store.conversations.remove_participant("g1", "carlos", by="carlos", now=at(5))
     assert (second.new_owner_id, second.conversation.participants) == ("dora", ("dora", "bea"))
     assert require(store, "g1").created_by == "dora"
 
@@ -355,9 +357,9 @@ def test_the_last_one_out_takes_the_group_and_its_messages_along(store: Store) -
     first = say(store, draft("look", file=PHOTO))
     say(store, "nice", by="bea")
     store.messages.delete(say(store, "oops").id)
-    store.conversations.remove_participant("g1", "ana", now=at(1))
+    store.conversations.remove_participant("g1", "ana", by="ana", now=at(1))
 
-    departure = store.conversations.remove_participant("g1", "bea", now=at(2))
+    departure = store.conversations.remove_participant("g1", "bea", by="bea", now=at(2))
 
     assert (departure.conversation.id, departure.conversation.participants) == ("g1", ())
     assert departure.new_owner_id is None
@@ -372,9 +374,9 @@ def test_the_last_one_out_takes_the_group_and_its_messages_along(store: Store) -
 
 def test_somebody_who_comes_back_has_the_newest_place_and_nothing_unread(store: Store) -> None:
     store.conversations.create_group(group("ana", "bea", "carlos"))
-    store.conversations.remove_participant("g1", "bea", now=at(1))
+    store.conversations.remove_participant("g1", "bea", by="bea", now=at(1))
     say(store, "while you were out")
-    conversation, added = store.conversations.add_participants("g1", ["bea"], now=at(2))
+    conversation, added = store.conversations.add_participants("g1", ["bea"], by="ana", now=at(2))
     assert added == ("bea",)
     assert conversation.participants == ("ana", "carlos", "bea")
     assert unread(store, "g1", "bea") == 0
@@ -383,7 +385,7 @@ def test_somebody_who_comes_back_has_the_newest_place_and_nothing_unread(store: 
 def test_messages_of_who_left_stay(store: Store) -> None:
     store.conversations.create_group(group("ana", "bea"))
     sent = say(store, "hello", by="bea")
-    store.conversations.remove_participant("g1", "bea", now=at(1))
+    store.conversations.remove_participant("g1", "bea", by="bea", now=at(1))
     assert store.messages.history("g1", limit=10) == [sent]
 
 
@@ -391,18 +393,20 @@ def test_only_a_participant_of_a_group_that_exists_can_be_removed(store: Store) 
     store.conversations.create_group(group("ana", "bea"))
     store.conversations.open_private(private("ana", "bea"))
     with pytest.raises(ConversationNotFound):
-        store.conversations.remove_participant("nothing", "ana", now=START)
+        store.conversations.remove_participant("nothing", "ana", by="ana", now=START)
     with pytest.raises(NotAGroup):
-        store.conversations.remove_participant("p1", "ana", now=START)
+        store.conversations.remove_participant("p1", "ana", by="ana", now=START)
     with pytest.raises(NotAParticipant):
-        store.conversations.remove_participant("g1", "carlos", now=START)
+        store.conversations.remove_participant("g1", "carlos", by="carlos", now=START)
     assert require(store, "g1").participants == require(store, "p1").participants == ("ana", "bea")
 
 
 def test_when_all_leave_at_once_one_of_them_is_the_last(store: Store) -> None:
     members = ("ana", "bea", "carlos", "dora")
     store.conversations.create_group(group(*members))
-    departures = together([lambda m=m: store.conversations.remove_participant("g1", m, now=at(1)) for m in members])
+    departures = together(
+        [lambda m=m: store.conversations.remove_participant("g1", m, by=m, now=at(1)) for m in members]
+    )
     assert sum(departure.gone is not None for departure in departures) == 1
     assert sorted(len(departure.conversation.participants) for departure in departures) == [0, 1, 2, 3]
     assert store.conversations.get("g1") is None
@@ -412,7 +416,7 @@ def test_one_who_leaves_twice_at_once_leaves_once(store: Store) -> None:
     store.conversations.create_group(group("ana", "bea"))
 
     def leave() -> Exception | None:
-        return failure(lambda: store.conversations.remove_participant("g1", "ana", now=at(1)))
+        return failure(lambda: store.conversations.remove_participant("g1", "ana", by="ana", now=at(1)))
 
     outcomes = together([leave] * 6)
     assert outcomes.count(None) == 1
@@ -428,7 +432,7 @@ def test_a_mark_moves_to_the_newest_message(store: Store) -> None:
 
     mark = store.conversations.mark_read("g1", "bea", now=at(30))
 
-    assert mark == ReadMark(moved=True, seq=2, at=at(30))
+    assert mark == ReadMark(moved=True, seq=2, at=at(30), rev=3)
     entry = store.conversations.entry("g1", "bea")
     assert (entry.last_read_seq, entry.last_read_at, entry.unread_count) == (2, at(30), 0)
     assert unread(store, "g1", "carlos") == 2
@@ -444,7 +448,7 @@ def test_a_mark_that_is_there_already_does_not_move(store: Store) -> None:
     assert again == ReadMark(moved=False, seq=1, at=at(30))
     assert store.conversations.entry("g1", "bea").last_read_at == at(30)
     say(store, "two")
-    assert store.conversations.mark_read("g1", "bea", now=at(32)) == ReadMark(moved=True, seq=2, at=at(32))
+    assert store.conversations.mark_read("g1", "bea", now=at(32)) == ReadMark(moved=True, seq=2, at=at(32), rev=4)
 
 
 def test_an_empty_conversation_is_read_already(store: Store) -> None:
@@ -535,8 +539,8 @@ def test_deleting_one_conversation_leaves_the_others(store: Store) -> None:
         lambda store: store.conversations.delete("g1"),
         lambda store: store.conversations.entry("g1", "ana"),
         lambda store: store.conversations.mark_read("g1", "ana", now=START),
-        lambda store: store.conversations.add_participants("g1", ["bea"], now=START),
-        lambda store: store.conversations.remove_participant("g1", "ana", now=START),
+        lambda store: store.conversations.add_participants("g1", ["bea"], by="ana", now=START),
+        lambda store: store.conversations.remove_participant("g1", "ana", by="ana", now=START),
     ],
 )
 def test_a_deleted_conversation_is_not_found(store: Store, call: Callable[[Store], object]) -> None:

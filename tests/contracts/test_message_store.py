@@ -17,7 +17,7 @@ from chatapp.domain.errors import (
     StoreUnavailable,
 )
 from chatapp.domain.models import Attachment, Conversation, LastMessage, Message, MessageType, Sender
-from chatapp.ports import Deleted, Store
+from chatapp.ports import Deleted, Retracted, Store
 from tests.contracts.builders import BAD_CURSORS, at, draft, failure, group, private, save_people, say, sender, together
 from tests.fakes import START
 
@@ -56,7 +56,7 @@ def test_a_message_is_numbered_and_stored_whole(store: Store) -> None:
 
     appended = store.messages.append(given, fingerprint="f")
 
-    assert appended.message == replace(given, seq=1)
+    assert appended.message == replace(given, seq=1, rev=1)
     assert not appended.duplicate
     assert store.messages.get(given.id) == appended.message
     assert history(store) == [appended.message]
@@ -303,14 +303,14 @@ def test_of_two_contents_under_one_key_at_once_one_wins(store: Store) -> None:
 
 def test_a_retry_after_an_edit_returns_the_edited_message(store: Store) -> None:
     sent = say(store, draft("helo", key="k1"))
-    edited = store.messages.edit(sent.id, content="hello", preview="hello", now=at(5))
+    edited, _ = store.messages.edit(sent.id, content="hello", preview="hello", now=at(5))
     again = store.messages.append(draft("helo", key="k1"), fingerprint="helo")
     assert (again.duplicate, again.message) == (True, edited)
 
 
 def test_a_retry_after_deletion_returns_the_tombstone(store: Store) -> None:
     sent = say(store, draft("secret", key="k1", file=PHOTO))
-    tombstone, _ = store.messages.delete(sent.id)
+    tombstone = store.messages.delete(sent.id).message
     again = store.messages.append(draft("secret", key="k1", file=PHOTO), fingerprint="secret")
     assert (again.duplicate, again.message) == (True, tombstone)
     assert history(store) == [tombstone]
@@ -343,10 +343,10 @@ def test_a_key_is_remembered_after_purging_for_other_content_too(store: Store) -
 
 def test_a_key_outlives_leaving_and_coming_back(store: Store) -> None:
     first = say(store, draft("hello", by="bea", key="k1"))
-    store.conversations.remove_participant("g1", "bea", now=at(1))
+    store.conversations.remove_participant("g1", "bea", by="bea", now=at(1))
     with pytest.raises(NotAParticipant):
         say(store, draft("hello", by="bea", key="k1"))
-    store.conversations.add_participants("g1", ["bea"], now=at(2))
+    store.conversations.add_participants("g1", ["bea"], by="ana", now=at(2))
     again = store.messages.append(draft("hello", by="bea", key="k1"), fingerprint="hello")
     assert (again.duplicate, again.message) == (True, first)
 
@@ -384,7 +384,7 @@ def test_reading_one_conversation_leaves_the_others_unread(store: Store) -> None
 # ---------------------------------------------------------------- editing
 def test_an_edit_changes_content_and_says_when(store: Store) -> None:
     sent = say(store, draft("helo", key="k1"))
-    edited = store.messages.edit(sent.id, content="hello", preview="hello", now=at(5.5))
+    edited, _ = store.messages.edit(sent.id, content="hello", preview="hello", now=at(5.5))
     assert edited == replace(sent, content="hello", is_edited=True, edited_at=at(5.5))
     assert store.messages.get(sent.id) == edited
     assert history(store) == [edited]
@@ -393,7 +393,7 @@ def test_an_edit_changes_content_and_says_when(store: Store) -> None:
 def test_the_last_edit_counts(store: Store) -> None:
     sent = say(store, "helo")
     for second, content in enumerate(("hell", "hello")):
-        edited = store.messages.edit(sent.id, content=content, preview=content, now=at(second))
+        edited, _ = store.messages.edit(sent.id, content=content, preview=content, now=at(second))
     assert (edited.content, edited.edited_at) == ("hello", at(1))
 
 
@@ -401,7 +401,7 @@ def test_an_edit_shows_in_the_head_when_the_message_is_the_newest(store: Store) 
     first, second = say(store, "one", seconds=1), say(store, "two", by="bea", seconds=2)
     before = head(store)
     store.messages.edit(first.id, content="uno", preview="uno", now=at(9))
-    assert head(store) == before
+    assert head(store) == replace(before, rev=3)
     store.messages.edit(second.id, content="dos", preview="d…", now=at(9))
     assert head(store).last == LastMessage(second.id, "bea", "d…", at(2))
 
@@ -409,7 +409,7 @@ def test_an_edit_shows_in_the_head_when_the_message_is_the_newest(store: Store) 
 def test_what_is_not_there_cannot_be_edited(store: Store) -> None:
     with pytest.raises(MessageNotFound):
         store.messages.edit("nothing", content="x", preview="x", now=START)
-    tombstone, _ = store.messages.delete(say(store, "oops").id)
+    tombstone = store.messages.delete(say(store, "oops").id).message
     with pytest.raises(MessageDeletedAlready):
         store.messages.edit(tombstone.id, content="x", preview="x", now=START)
     assert history(store) == [tombstone]
@@ -421,10 +421,8 @@ def test_a_deleted_message_leaves_a_tombstone(store: Store) -> None:
     sent = say(store, draft("secret", file=PHOTO, key="k1"))
     after = say(store, "after")
 
-    tombstone, gone = store.messages.delete(sent.id)
-
-    assert tombstone == replace(sent, content="", attachment=None, is_deleted=True)
-    assert gone == Deleted(None, 1, (PHOTO,))
+    tombstone = replace(sent, content="", attachment=None, is_deleted=True)
+    assert store.messages.delete(sent.id) == Retracted(tombstone, Deleted(None, 1, (PHOTO,)), rev=3)
     assert store.messages.get(sent.id) == tombstone
     assert history(store) == [tombstone, after]
     assert say(store, "next").seq == 3
@@ -433,22 +431,22 @@ def test_a_deleted_message_leaves_a_tombstone(store: Store) -> None:
 def test_an_edited_message_stays_edited_as_a_tombstone(store: Store) -> None:
     sent = say(store, "helo")
     store.messages.edit(sent.id, content="hello", preview="hello", now=at(5))
-    tombstone, _ = store.messages.delete(sent.id)
+    tombstone = store.messages.delete(sent.id).message
     assert (tombstone.content, tombstone.is_deleted) == ("", True)
 
 
 def test_deleting_again_is_fine_and_deletes_nothing(store: Store) -> None:
     sent = say(store, draft("secret", file=PHOTO))
-    tombstone, _ = store.messages.delete(sent.id)
-    assert store.messages.delete(sent.id) == (tombstone, Deleted(None, 0, ()))
+    tombstone = store.messages.delete(sent.id).message
+    assert store.messages.delete(sent.id) == Retracted(tombstone, Deleted(None, 0, ()), rev=0)
 
 
 def test_of_many_deletions_at_once_one_deletes(store: Store) -> None:
     sent = say(store, draft("secret", file=PHOTO))
     outcomes = together([lambda: store.messages.delete(sent.id) for _ in range(10)])
-    assert sorted(gone.messages for _, gone in outcomes) == [0] * 9 + [1]
-    assert sum(len(gone.attachments) for _, gone in outcomes) == 1
-    assert len({tombstone for tombstone, _ in outcomes}) == 1
+    assert sorted(outcome.gone.messages for outcome in outcomes) == [0] * 9 + [1]
+    assert sum(len(outcome.gone.attachments) for outcome in outcomes) == 1
+    assert len({outcome.message for outcome in outcomes}) == 1
 
 
 def test_what_is_not_there_cannot_be_deleted(store: Store) -> None:
@@ -484,7 +482,7 @@ def test_a_deleted_message_is_not_shown_where_it_is_quoted(store: Store) -> None
 def test_a_reply_can_be_deleted_too(store: Store) -> None:
     original = say(store, "original")
     reply = say(store, draft("reply", reply_to=original))
-    tombstone, _ = store.messages.delete(reply.id)
+    tombstone = store.messages.delete(reply.id).message
     assert store.messages.replies(original.id) == [tombstone]
     assert tombstone.is_reply
     assert store.messages.get(original.id) == original
@@ -495,9 +493,9 @@ def test_a_file_is_gone_with_the_last_message_that_shows_it(store: Store) -> Non
     first = say(store, draft("photo", file=PHOTO))
     second = say(store, draft("photo again", file=PHOTO, to="p1"))
     assert store.messages.refers_to_file(PHOTO.url)
-    assert store.messages.delete(first.id)[1].attachments == ()
+    assert store.messages.delete(first.id).gone.attachments == ()
     assert store.messages.refers_to_file(PHOTO.url)
-    assert store.messages.delete(second.id)[1].attachments == (PHOTO,)
+    assert store.messages.delete(second.id).gone.attachments == (PHOTO,)
     assert not store.messages.refers_to_file(PHOTO.url)
 
 
@@ -613,7 +611,7 @@ def test_the_last_page_has_no_cursor_even_when_it_is_full(store: Store) -> None:
 def test_tombstones_are_listed_and_purged_messages_are_not(store: Store) -> None:
     say(store, "one")
     two = say(store, "two")
-    tombstone, _ = store.messages.delete(two.id)
+    tombstone = store.messages.delete(two.id).message
     assert store.messages.list_all(limit=9).items[1] == tombstone
     store.messages.purge(limit=1)
     assert list(store.messages.list_all(limit=9).items) == [tombstone]
@@ -748,8 +746,8 @@ def test_a_message_shows_its_senders_current_profile(store: Store) -> None:
     assert found is not None
     assert found.sender == now
     assert store.messages.append(draft("hello", by="bea", key="k1"), fingerprint="hello").message.sender == now
-    assert store.messages.edit(original.id, content="x", preview="x", now=at(7)).sender == now
-    assert store.messages.delete(reply.id)[0].sender == now
+    assert store.messages.edit(original.id, content="x", preview="x", now=at(7))[0].sender == now
+    assert store.messages.delete(reply.id).message.sender == now
 
 
 def test_messages_of_a_deleted_user_keep_the_name(store: Store) -> None:

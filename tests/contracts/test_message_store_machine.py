@@ -2,7 +2,8 @@
 
 The model says: a message's number is one more than the last; sending moves the sender's mark to the own message; a
 newcomer's mark is the last number; purging lifts marks to the newest message purged; a mark's distance from the last
-number is what is unread.
+number is what is unread. Everything that changes something takes one ``rev``; who was told all up to any rev, and is
+told the changes since, knows what the model knows.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from chatapp.domain.errors import (
 from chatapp.domain.models import Attachment, Message
 from chatapp.ports import Store
 from tests.contracts.builders import NAMES, OpenStore, draft, group, save_people
+from tests.contracts.folding import Known
 from tests.fakes import FakeClock
 
 PROFILE = settings(
@@ -59,15 +61,34 @@ class Room:
 
     owner: str
     marks: dict[str, int]  # longest-standing first
+    name: str
+    description: str | None
     last_seq: int = 0
+    rev: int = 0
+    purged_rev: int = 0
     last: tuple[str, str] | None = None  # id and preview of the newest message
     messages: list[Message] = field(default_factory=list)
     keys: dict[tuple[str, str], tuple[str, str, int]] = field(default_factory=dict)  # → fingerprint, id, seq
+    past: list[Known] = field(default_factory=list)  # what was to be known at each rev
+
+    def known(self) -> Known:
+        messages = {message.seq: message for message in self.messages}
+        return Known(self.name, self.description, self.owner, dict(self.marks), self.last_seq, messages)
 
 
 def shown(content: str, file: Attachment | None) -> str:
     text = f"Archivo: {file.name or file.url.removeprefix('/')}" if file else content
     return text if len(text) <= 100 else text[:99] + "…"
+
+
+def comparable(known: Known) -> Known:
+    """Without the previews of originals that are purged: that one had been deleted before is told no more."""
+    there = {message.id for message in known.messages.values()}
+    messages = {
+        seq: message if message.reply_to in there else replace(message, reply_preview=None)
+        for seq, message in known.messages.items()
+    }
+    return replace(known, messages=messages)
 
 
 class MessageStoreMachine(RuleBasedStateMachine):
@@ -90,8 +111,8 @@ class MessageStoreMachine(RuleBasedStateMachine):
             self.make_group(group_id)
 
     def make_group(self, group_id: str) -> None:
-        self.store.conversations.create_group(group("ana", "bea", id=group_id))
-        self.rooms[group_id] = Room("ana", {"ana": 0, "bea": 0})
+        made = self.store.conversations.create_group(group("ana", "bea", id=group_id))
+        self.rooms[group_id] = Room("ana", {"ana": 0, "bea": 0}, f"Group {group_id}", made.description)
         self.ever_numbered[group_id] = 0
 
     # ------------------------------------------------------------ sending
@@ -129,7 +150,8 @@ class MessageStoreMachine(RuleBasedStateMachine):
         appended = self.store.messages.append(given, fingerprint=fingerprint)
         assert appended.message == expected
         assert appended.duplicate == (expected.id != given.id)
-        assert appended.conversation.last_seq == self.rooms[given.conversation_id].last_seq
+        room = self.rooms[given.conversation_id]
+        assert (appended.conversation.last_seq, appended.conversation.rev) == (room.last_seq, room.rev)
         return given
 
     def expect_append(self, given: Message, fingerprint: str) -> Message | type[ChatError]:
@@ -142,7 +164,8 @@ class MessageStoreMachine(RuleBasedStateMachine):
         if known is not None:
             return self.expect_duplicate(given, fingerprint, *known)
         room.last_seq += 1
-        message = replace(given, seq=room.last_seq)
+        room.rev += 1
+        message = replace(given, seq=room.last_seq, rev=room.rev)
         room.messages.append(message)
         room.marks[given.sender_id] = room.last_seq
         room.last = (given.id, shown(given.content, given.attachment))
@@ -167,14 +190,14 @@ class MessageStoreMachine(RuleBasedStateMachine):
         self.clock.advance(1)
         now, found = self.clock.now(), self.find(sent.id)
 
-        def call() -> Message:
+        def call() -> tuple[Message, int]:
             return self.store.messages.edit(sent.id, content=content, preview=f"> {content[:9]}", now=now)
 
         if found is None or found.is_deleted:
             self.refused(MessageDeletedAlready if found else MessageNotFound, call)
             return
         edited = replace(found, content=content, is_edited=True, edited_at=now)
-        assert call() == edited
+        assert call() == (edited, self.next_rev(found.conversation_id))
         self.put(edited, preview=f"> {content[:9]}")
 
     @rule(sent=sends)
@@ -184,14 +207,15 @@ class MessageStoreMachine(RuleBasedStateMachine):
             self.refused(MessageNotFound, lambda: self.store.messages.delete(sent.id))
             return
         expected = replace(found, content="", attachment=None, is_deleted=True)
-        tombstone, gone = self.store.messages.delete(sent.id)
-        assert tombstone == expected
-        assert gone.messages == (not found.is_deleted)
+        retracted = self.store.messages.delete(sent.id)
+        assert retracted.message == expected
+        assert retracted.gone.messages == (not found.is_deleted)
+        assert retracted.rev == (0 if found.is_deleted else self.next_rev(found.conversation_id))
         if not found.is_deleted:
             self.put(expected, preview="")
             room = self.rooms[found.conversation_id]
             room.messages = [replace(m, reply_preview="") if m.reply_to == sent.id else m for m in room.messages]
-        self.check_files([found.attachment] if found.attachment else [], gone.attachments)
+        self.check_files([found.attachment] if found.attachment else [], retracted.gone.attachments)
 
     @rule(limit=st.integers(1, 6))
     def purge(self, limit: int) -> None:
@@ -205,6 +229,8 @@ class MessageStoreMachine(RuleBasedStateMachine):
             cut = len(room.messages) - left
             removed += room.messages[:cut]
             if cut:
+                room.rev += 1
+                room.purged_rev = room.messages[cut - 1].rev
                 room.marks = {user_id: max(mark, room.messages[cut - 1].seq) for user_id, mark in room.marks.items()}
             room.messages = room.messages[cut:]
             if room.last and not any(message.id == room.last[0] for message in room.messages):
@@ -224,7 +250,9 @@ class MessageStoreMachine(RuleBasedStateMachine):
             self.refused(NotAParticipant if room else ConversationNotFound, call)
             return
         mark = call()
-        assert (mark.moved, mark.seq) == (room.marks[user_id] < room.last_seq, room.last_seq)
+        moved = room.marks[user_id] < room.last_seq
+        assert (mark.moved, mark.seq) == (moved, room.last_seq)
+        assert mark.rev == (self.next_rev(group_id) if moved else 0)
         room.marks[user_id] = room.last_seq
 
     @rule(user_id=USERS, group_id=GROUPS)
@@ -233,8 +261,9 @@ class MessageStoreMachine(RuleBasedStateMachine):
         if room is None:
             self.make_group(group_id)  # a new group under the old id: nothing of the old one may show
             return
-        _, added = self.store.conversations.add_participants(group_id, [user_id], now=self.clock.now())
+        _, added = self.store.conversations.add_participants(group_id, [user_id], by="ana", now=self.clock.now())
         assert added == (() if user_id in room.marks else (user_id,))
+        room.rev += len(added)
         room.marks.setdefault(user_id, room.last_seq)
 
     @rule(user_id=USERS, group_id=GROUPS)
@@ -242,13 +271,14 @@ class MessageStoreMachine(RuleBasedStateMachine):
         room = self.rooms.get(group_id)
 
         def call() -> Any:
-            return self.store.conversations.remove_participant(group_id, user_id, now=self.clock.now())
+            return self.store.conversations.remove_participant(group_id, user_id, by=user_id, now=self.clock.now())
 
         if room is None or user_id not in room.marks:
             self.refused(NotAParticipant if room else ConversationNotFound, call)
             return
         departure = call()
         del room.marks[user_id]
+        room.rev += 1
         assert departure.conversation.participants == tuple(room.marks)
         assert (departure.gone is not None) == (not room.marks)
         if departure.gone:
@@ -261,6 +291,56 @@ class MessageStoreMachine(RuleBasedStateMachine):
             assert departure.new_owner_id == room.owner
         else:
             assert departure.new_owner_id is None
+
+    @rule(group_id=GROUPS, name=st.sampled_from(["A", "B"]), description=st.sampled_from([None, "", "more"]))
+    def set_details(self, group_id: str, name: str, description: str | None) -> None:
+        room = self.rooms.get(group_id)
+
+        def call() -> Any:
+            return self.store.conversations.set_details(
+                group_id, name=name, description=description, by="ana", now=self.clock.now()
+            )
+
+        if room is None:
+            self.refused(ConversationNotFound, call)
+            return
+        _, changed = call()
+        assert changed == ((room.name, room.description) != (name, description))
+        room.rev += changed
+        room.name, room.description = name, description
+
+    # ------------------------------------------------------------ catching up
+    @rule(group_id=GROUPS, back=st.integers(0, 5) | st.integers(0, 50), limit=st.integers(1, 8))
+    def catch_up(self, group_id: str, back: int, limit: int) -> None:
+        room = self.rooms.get(group_id)
+        if room is None:
+            return
+        since = max(0, room.rev - back)
+        known, more = room.past[since].copy(), True
+        while more:
+            page = self.store.conversations.changes(group_id, since=since, limit=limit)
+            assert page.truncated == (since < room.purged_rev)
+            assert [item.rev for item in page.items] == sorted({item.rev for item in page.items})
+            assert all(since < item.rev <= page.rev for item in page.items)
+            for item in page.items:
+                known.apply(item)
+            since, more = page.rev, page.more
+        assert since == room.rev
+        assert comparable(known) == comparable(room.known())
+        assert list(known.marks) == list(room.marks)
+
+    @rule(group_id=GROUPS, ahead=st.integers(1, 9), limit=st.integers(1, 60))
+    def ask_for_what_has_never_been(self, group_id: str, ahead: int, limit: int) -> None:
+        if room := self.rooms.get(group_id):
+            page = self.store.conversations.changes(group_id, since=room.rev + ahead, limit=limit)
+            assert page == replace(self.store.conversations.changes(group_id, since=0, limit=limit), truncated=True)
+
+    @invariant()
+    def remember(self) -> None:
+        for room in self.rooms.values():
+            if len(room.past) <= room.rev:
+                room.past.append(room.known())
+            assert len(room.past) == room.rev + 1, "a call took more than one rev"
 
     # ------------------------------------------------------------ what holds at all times
     @invariant()
@@ -288,7 +368,9 @@ class MessageStoreMachine(RuleBasedStateMachine):
             if conversation and room:
                 last = (conversation.last.id, conversation.last.preview) if conversation.last else None
                 assert last == room.last
-                assert (conversation.last_seq, conversation.created_by) == (room.last_seq, room.owner)
+                assert (conversation.last_seq, conversation.rev) == (room.last_seq, room.rev)
+                assert conversation.created_by == room.owner
+                assert (conversation.name, conversation.description) == (room.name, room.description)
                 assert conversation.participants == tuple(room.marks)
 
     @invariant()
@@ -312,6 +394,10 @@ class MessageStoreMachine(RuleBasedStateMachine):
         room.messages = [message if m.id == message.id else m for m in room.messages]
         if room.last and room.last[0] == message.id:
             room.last = (message.id, preview)
+
+    def next_rev(self, group_id: str) -> int:
+        self.rooms[group_id].rev += 1
+        return self.rooms[group_id].rev
 
     def refused(self, error: type[ChatError], call: Any) -> None:
         with pytest.raises(error):

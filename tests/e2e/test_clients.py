@@ -95,7 +95,7 @@ def test_checks_reject_what_is_not_declared(client_runs: ClientRuns) -> None:
     good = {"messageId": "m", "conversationId": "c", "timestamp": "2025-01-27T10:00:00.000Z"}
 
     def event(body: Entry, name: str = "reply_sent_success") -> list[str]:
-        return events.complaints({"kind": "event", "name": name, "args": [body]})
+        return events.complaints({"kind": "event", "name": name, "args": [body, "a1b2c3d4.17"]})
 
     assert event(good) == []
     assert event({**good, "extra": 1})
@@ -103,6 +103,7 @@ def test_checks_reject_what_is_not_declared(client_runs: ClientRuns) -> None:
     assert event({**good, "timestamp": "2025-01-27T10:00:00Z"})
     assert event({**good, "messageId": None})
     assert event(good, name="reply_sent")
+    assert events.complaints({"kind": "event", "name": "reply_sent_success", "args": [good]})
 
     def answer(status: int, body: Entry, path: str = "/api/users/x", method: str = "DELETE") -> list[str]:
         said = {"method": method, "path": path, "status": status, "type": "application/json", "body": body}

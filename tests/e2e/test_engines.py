@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -77,36 +77,6 @@ def test_messages_of_two_workers_are_numbered_in_one_order(server: Server) -> No
             assert sequence(client, conversation) == list(range(1, 21))
     stored = server.get(f"/api/messages/{conversation}").json()
     assert [message["seq"] for message in stored] == list(range(1, 21))
-
-
-def test_racing_repeats_over_both_workers_store_one_message_each(server: Server) -> None:
-    save_users(server.url, "r-ana", "r-bea")
-    conversation = make_conversation(server.url, "r-ana", "r-bea")
-    answers: list[tuple[str, dict[str, Any]]] = []
-    with one_each(server, "r-ana", "r-ana", "r-ana") as tabs:
-
-        def send(tab: Any) -> None:
-            waiting = [
-                (
-                    f"k{n}",
-                    tab.begin("send_message", text_message(conversation, "r-ana", f"m{n}", clientMessageId=f"k{n}")),
-                )
-                for n in range(30)
-            ]
-            answers.extend((key, arrived.get(timeout=60)) for key, arrived in waiting)
-
-        threads = [threading.Thread(target=send, args=(tab,)) for tab in tabs]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(90)
-    assert len(answers) == 90
-    ids: dict[str, set[str]] = {}
-    for key, answer in answers:
-        ids.setdefault(key, set()).add(answer["data"]["id"])
-    assert {len(each) for each in ids.values()} == {1}
-    stored = server.get(f"/api/messages/{conversation}?limit=500").json()
-    assert [message["seq"] for message in stored] == list(range(1, 31))
 
 
 def test_a_file_is_served_by_a_redirect_that_needs_no_key_and_goes_with_its_message(server: Server) -> None:

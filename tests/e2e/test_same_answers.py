@@ -111,10 +111,12 @@ class Conversation:
                 client.call("leave_room", {"conversationId": "nowhere"})
 
     def _new(self, player: str) -> list[str]:
-        """What two workers say at once may come in either order: that of one room's messages is their ``seq``."""
+        """Without the offsets, which name a worker. What two workers say at once may come in either order: that of one
+        room's messages is their ``seq``."""
         seen = self._clients[player].seen[self._read[player] :]
         self._read[player] += len(seen)
-        return sorted((json.dumps(event, sort_keys=True) for event in seen), key=lambda said: CHANGING.sub("", said))
+        told = [(name, arguments[0]) for name, arguments in seen]
+        return sorted((json.dumps(event, sort_keys=True) for event in told), key=lambda said: CHANGING.sub("", said))
 
 
 def normal(entries: list[Entry]) -> list[str]:

@@ -293,6 +293,22 @@ def test_a_killed_worker_s_clients_come_back_and_the_others_notice_nothing(tmp_p
     assert "Traceback" not in server.log()
 
 
+def test_a_rolling_restart_leaves_nobody_without_a_worker(tmp_path: Path) -> None:
+    server = EchoServer(tmp_path, 2)
+    try:
+        server.start()
+        before = set(server.workers())
+        client = Client(server.url)
+        server.process.send_signal(signal.SIGHUP)
+        client.wait_until_ended()
+        new = server.boxes() - before
+        assert len(new) == 2, "the old workers went before the new ones served"
+        wait_for(lambda: set(server.workers()) == new, "the old workers are gone")
+    finally:
+        assert server.stop() == 0
+    assert "Traceback" not in server.log()
+
+
 def test_nothing_stays_behind_after_a_stop(tmp_path: Path) -> None:
     server = EchoServer(tmp_path, 2)
     server.start()

@@ -130,9 +130,13 @@ class RawWebSocket:
             if opcode == CLOSE:
                 return close_code(payload)
 
-    def close(self) -> None:
+    def end(self) -> None:
+        """Whoever waits for the next frame finds the connection gone."""
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self.end()
         self.sock.close()
 
     def _exactly(self, size: int) -> bytes:
@@ -180,6 +184,10 @@ class _WebSocketTransport:
     def send(self, *packets: str | bytes) -> None:
         for packet in packets:
             self.raw.send(packet)
+
+    def end(self) -> None:
+        """The reader closes it; closed under the reader, it could make that wait at whoever gets its number next."""
+        self.raw.end()
 
     def close(self) -> None:
         self.raw.close()
@@ -229,6 +237,8 @@ class _PollingTransport:
             self.post(b"1")
         self._asking.close()
         self._telling.close()
+
+    end = close
 
 
 class Client:
@@ -326,7 +336,7 @@ class Client:
         return not self.ended.is_set()
 
     def close(self) -> None:
-        self.transport.close()
+        self.transport.end()
         self._reader.join(PATIENCE)
         assert not self._reader.is_alive()
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import json
 import select
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -54,12 +55,24 @@ class DynamoEngine:
         self._control({"seed": seed, "operations": list(operations), "faults": faults})
 
     def drop(self, prefix: str) -> None:
-        """Forget these tables: moto copies whole tables, and old ones cost memory."""
+        """Forget these tables: they cost memory."""
         self._control({"drop": prefix})
+
+    def fill(self, table: str, item: dict[str, Any], *, texts: dict[str, str], number: str, count: int) -> None:
+        """Store the item ``count`` times, as numbers 1, 2, 3 …: ``texts`` are replaced by these formats of ``n``
+        wherever they occur, and so is each value that is this ``number``."""
+        self._control({"fill": {"table": table, "item": item, "texts": texts, "number": number, "count": count}})
 
     def log(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._control({"log": True})["log"]
         return found
+
+    def freeze(self) -> None:
+        """It accepts calls and does them when it is thawed, whether or not their callers still wait."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         if self._process.poll() is None:

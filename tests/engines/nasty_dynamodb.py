@@ -1,6 +1,6 @@
 """The process behind ``dynamodb.py``: moto's application inside a wrapper that does what AWS does on a bad day.
 
-moto restores whole tables when a transaction is cancelled, so two calls must never overlap in it. Here one thread
+What a cancelled transaction did is undone afterwards, so two calls must never overlap in moto. Here one thread
 serves, with gevent and without monkey-patching: a call to moto runs from its beginning to its end, as if behind a lock.
 """
 
@@ -12,7 +12,6 @@ import json
 import random
 import socket
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,8 +19,8 @@ import gevent
 from gevent import pywsgi
 from gevent.os import tp_read
 from moto.core.serialize import BaseJSONSerializer
-from moto.dynamodb.models import dynamodb_backends
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 from moto.server import DomainDispatcherApplication, create_backend_app
 
@@ -74,6 +73,8 @@ class Nasty:
             self._log = []
         if "drop" in order:
             _drop(order["drop"])
+        if "fill" in order:
+            _fill(**order["fill"])
         return {"log": self._log if order.get("log") else []}
 
     def _serve(
@@ -192,11 +193,37 @@ def _drop(prefix: str) -> None:
                 del backend.tables[name]
 
 
+def _fill(table: str, item: dict[str, Any], texts: dict[str, str], number: str, count: int) -> None:
+    """Values that do not change are shared, which makes a hundred thousand items possible."""
+
+    def changed(value: dict[str, Any], n: int) -> dict[str, Any]:
+        ((kind, given),) = value.items()
+        if kind == "N":
+            return {kind: str(n)} if given == number else value
+        for text, pattern in texts.items() if kind == "S" else ():
+            given = given.replace(text, pattern.format(n=n))
+        return {kind: given}
+
+    (items,) = [
+        backend.tables[table].items
+        for account in dynamodb_backends.values()
+        for backend in account.values()
+        if table in backend.tables
+    ]
+    first = Item(DynamoType(item["pk"]), DynamoType(item["sk"]), item)
+    changing = [name for name, value in item.items() if changed(value, 0) != value]
+    for n in range(1, count + 1):
+        copied = _copy_item(first)
+        dict.update(copied.attrs, {name: DynamoType(changed(item[name], n)) for name in changing})
+        copied.hash_key, copied.range_key = copied.attrs["pk"], copied.attrs["sk"]
+        items[copied.hash_key][copied.range_key] = copied
+
+
 # ---------------------------------------------------------------- moto, made quicker
 def quicken() -> None:
-    """moto walks every attribute along the API's model (nine tenths of a Query's time), and copies whole tables with
-    every attribute before each transaction. Values can pass as they are, and are never changed in place by what we
-    ask for; items are."""
+    """moto walks every attribute along the API's model (nine tenths of a Query's time), and copies a whole table for
+    each action of a transaction. Values can pass as they are, and are never changed in place by what we ask for; items
+    are."""
     walk = BaseJSONSerializer._serialize_type_structure
 
     def serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
@@ -206,7 +233,19 @@ def quicken() -> None:
             walk(self, serialized, value, shape, key)
 
     BaseJSONSerializer._serialize_type_structure = serialize
-    Table.__deepcopy__ = _copy_table  # type: ignore[attr-defined]
+    transact = DynamoDBBackend.transact_write_items
+
+    def transact_write_items(self: DynamoDBBackend, actions: list[dict[str, Any]]) -> None:
+        before = [_Before(self.tables, action) for action in actions]
+        try:
+            transact(self, actions)
+        except Exception:
+            for item in before:
+                item.restore()
+            raise
+
+    DynamoDBBackend.transact_write_items = transact_write_items
+    Table.__deepcopy__ = lambda self, memo: self  # type: ignore[attr-defined]
 
 
 def _plain(value: Any) -> Any:
@@ -217,15 +256,26 @@ def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, list) else value
 
 
-def _copy_table(table: Table, memo: dict[int, Any]) -> Table:
-    copied = copy.copy(table)
-    copied.items = defaultdict(dict)
-    for hash_key, items in table.items.items():
-        copied.items[hash_key] = {range_key: _copy_item(item) for range_key, item in items.items()}
-    return copied
+class _Before:
+    """One item as it was before a transaction that names it."""
+
+    def __init__(self, tables: dict[str, Table], action: dict[str, Any]) -> None:
+        ((_, given),) = action.items()
+        attributes = given.get("Key") or given["Item"]
+        self._table = tables[given["TableName"]]
+        self._pk, self._sk = DynamoType(attributes["pk"]), DynamoType(attributes["sk"])
+        self._item = _copy_item(self._table.get_item(self._pk, self._sk))
+
+    def restore(self) -> None:
+        if self._item is None:
+            self._table.items[self._pk].pop(self._sk, None)
+        else:
+            self._table.items[self._pk][self._sk] = self._item
 
 
 def _copy_item(item: Any) -> Any:
+    if item is None:
+        return None
     copied = copy.copy(item)
     copied.attrs = type(item.attrs).__new__(type(item.attrs))
     dict.update(copied.attrs, item.attrs)

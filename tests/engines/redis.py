@@ -18,14 +18,17 @@ START_SECONDS = 10.0
 
 
 class RedisEngine:
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *options: str, password: str | None = None) -> None:
         self.port = port
+        self.password = password
         self.url = f"redis://127.0.0.1:{port}/0"
+        self._options = (*options, "--requirepass", password) if password else options
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        where = ("--port", str(self.port), "--bind", "127.0.0.1")
         self._process = subprocess.Popen(
-            [BINARY, "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+            [BINARY, *where, "--save", "", "--appendonly", "no", *self._options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -54,7 +57,7 @@ class RedisEngine:
         os.kill(self._pid(), signal.SIGCONT)
 
     def client(self) -> redis.Redis:
-        return redis.Redis(port=self.port, socket_timeout=5)
+        return redis.Redis(port=self.port, password=self.password, socket_timeout=5)
 
     def _pid(self) -> int:
         assert self._process is not None, "not started"
@@ -62,8 +65,8 @@ class RedisEngine:
 
 
 @contextmanager
-def running_redis(port: int) -> Iterator[RedisEngine]:
-    engine = RedisEngine(port)
+def running_redis(port: int, *options: str, password: str | None = None) -> Iterator[RedisEngine]:
+    engine = RedisEngine(port, *options, password=password)
     engine.start()
     try:
         yield engine

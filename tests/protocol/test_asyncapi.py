@@ -18,7 +18,8 @@ DOCUMENT = asyncapi_document(
     title="chatapp", version="1.2.3", server_url="https://chat.example:8443/base/", socket_path="/socket.io"
 )
 ASKED = [row.name for row in incoming.ROWS]
-SAID = [row.name for row in (*outgoing.ROWS, *outgoing.DIRECT)]
+SAID = list(dict.fromkeys(row.name for row in (*outgoing.ROWS, *outgoing.DIRECT)))
+"""One name may stand for several things that happen."""
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 

@@ -34,7 +34,7 @@ JUAN = User("juan", "Juan Pérez", "juan@example.com", ("user",), (), None, STAR
 MARIA = Sender("maria", "María García", "/api/files/maria.png")
 PAIR = Conversation("pair", ConversationType.PRIVATE, None, None, ("juan", "maria"), "juan", START, START)
 GROUP = Conversation(
-    "group", ConversationType.GROUP, "Mi Grupo", None, ("maria", "ana"), "maria", START, LATER_AT, last_seq=7
+    "group", ConversationType.GROUP, "Mi Grupo", None, ("maria", "ana"), "maria", START, LATER_AT, last_seq=7, rev=9
 )
 LAST = LastMessage("m1", "maria", "Hola", START)
 MESSAGE = Message("m1", "pair", 1, MARIA, "juan", "Hola", MessageType.TEXT, START)
@@ -115,6 +115,7 @@ GROUP_BODY: dict[str, Any] = {
     "lastMessage": None,
     "lastMessageAt": None,
     "lastSeq": 7,
+    "rev": 9,
 }
 UNREAD_BODY = {
     "senderId": "maria",
@@ -140,6 +141,8 @@ LEFT_BODY = {
 
 IN_PAIR = Audience(("conversation:pair",))
 MEMBERS = Audience(("user:maria", "user:ana"))
+TO_JUAN = Audience(("user:juan",), except_lost_in="conversation:pair")
+TO_ANA, TO_ONE_SOCKET = (Audience((room,), except_lost_in="conversation:group") for room in ("user:ana", "s1"))
 
 
 @dataclass
@@ -147,6 +150,18 @@ class Case:
     event: events.Event
     said: dict[str, tuple[Audience, dict[str, Any]]]
     """Wire event → who hears it, what it says. No other row goes out."""
+
+
+def participants_body(action: str, affected: list[str], *, by: str) -> dict[str, Any]:
+    return {
+        **IN_GROUP,
+        "participants": ["maria", "ana"],
+        "participantCount": 2,
+        "updatedAt": AT,
+        "action": action,
+        "affectedUsers": affected,
+        "updatedBy": by,
+    }
 
 
 CASES = {
@@ -167,11 +182,20 @@ CASES = {
     ),
     "disconnected": Case(
         events.UserDisconnected("juan", LATER_AT),
-        {"user_disconnected": (Audience((EVERYONE,)), {"userId": "juan", "lastSeen": LATER})},
+        {"user_disconnected": (Audience((EVERYONE,), except_lost_of="juan"), {"userId": "juan", "lastSeen": LATER})},
     ),
     "status": Case(
         events.UserStatusChanged("juan", Status.OFFLINE, START),
         {"user_status_update": (Audience((EVERYONE,)), {"userId": "juan", "status": "offline", "lastSeen": AT})},
+    ),
+    "absence": Case(
+        events.UserStatusChanged("juan", Status.OFFLINE, START, by_absence=True),
+        {
+            "user_status_update": (
+                Audience((EVERYONE,), except_lost_of="juan"),
+                {"userId": "juan", "status": "offline", "lastSeen": AT},
+            )
+        },
     ),
     "room joined": Case(
         events.RoomJoined("pair", "juan"), {"user_joined": (IN_PAIR, {"conversationId": "pair", "userId": "juan"})}
@@ -191,27 +215,27 @@ CASES = {
     "message": Case(events.MessageSent(MESSAGE), {"message_received": (IN_PAIR, MESSAGE_BODY)}),
     "reply": Case(events.MessageSent(FILE_REPLY), {"reply_received": (IN_PAIR, REPLY_BODY)}),
     "edited": Case(
-        events.MessageEdited(replace(MESSAGE, content="Adiós", is_edited=True, edited_at=LATER_AT)),
+        events.MessageEdited(replace(MESSAGE, content="Adiós", is_edited=True, edited_at=LATER_AT), 9),
         {"message_edited": (IN_PAIR, {**MESSAGE_BODY, "content": "Adiós", "isEdited": True, "editedAt": LATER})},
     ),
     "deleted": Case(
-        events.MessageDeleted("m1", "pair", 1),
+        events.MessageDeleted("m1", "pair", 1, 9),
         {"message_deleted": (IN_PAIR, {"messageId": "m1", "conversationId": "pair", "seq": 1})},
     ),
     "unread private": Case(
         events.MessageUnread("juan", PAIR, LAST, MARIA, 3),
-        {"unread_message_private": (Audience(("user:juan",)), {"conversationId": "pair", **UNREAD_BODY})},
+        {"unread_message_private": (TO_JUAN, {"conversationId": "pair", **UNREAD_BODY})},
     ),
     "unread group": Case(
         events.MessageUnread("ana", GROUP, LAST, MARIA, 3),
-        {"unread_message_group": (Audience(("user:ana",)), {**IN_GROUP, **UNREAD_BODY})},
+        {"unread_message_group": (TO_ANA, {**IN_GROUP, **UNREAD_BODY})},
     ),
     "unread for one socket": Case(
         events.MessageUnread("ana", GROUP, LAST, replace(MARIA, avatar=None), 3, socket_id="s1"),
-        {"unread_message_group": (Audience(("s1",)), {**IN_GROUP, **UNREAD_BODY, "senderAvatar": None})},
+        {"unread_message_group": (TO_ONE_SOCKET, {**IN_GROUP, **UNREAD_BODY, "senderAvatar": None})},
     ),
     "read": Case(
-        events.MessagesRead("pair", "juan", START, 7, ("maria", "ana")),
+        events.MessagesRead("pair", "juan", START, 7, 9, ("maria", "ana")),
         {
             "messages_marked_as_read": (Audience(("user:juan",)), READ_BODY),
             "read_receipt": (MEMBERS, READ_BODY),
@@ -236,25 +260,13 @@ CASES = {
                     "participantCount": 2,
                     "timestamp": AT,
                 },
-            )
+            ),
+            "group_participants_updated": (MEMBERS, participants_body("add", ["ana", "eva"], by="maria")),
         },
     ),
-    "participants changed": Case(
-        events.ParticipantsChanged(GROUP, "remove", ("juan",), "maria", START),
-        {
-            "group_participants_updated": (
-                MEMBERS,
-                {
-                    **IN_GROUP,
-                    "participants": ["maria", "ana"],
-                    "participantCount": 2,
-                    "updatedAt": AT,
-                    "action": "remove",
-                    "affectedUsers": ["juan"],
-                    "updatedBy": "maria",
-                },
-            )
-        },
+    "group updated": Case(
+        events.GroupUpdated(GROUP, "maria", START),
+        {"group_updated": (MEMBERS, {**IN_GROUP, "description": None, "updatedBy": "maria", "timestamp": AT})},
     ),
     "removed": Case(
         events.UserRemovedFromGroup(GROUP, Sender("juan", "Juan Pérez", None), "maria", "María García", START),
@@ -269,7 +281,8 @@ CASES = {
                     "removedByName": "María García",
                     "timestamp": AT,
                 },
-            )
+            ),
+            "group_participants_updated": (MEMBERS, participants_body("remove", ["juan"], by="maria")),
         },
     ),
     "left": Case(
@@ -277,6 +290,7 @@ CASES = {
         {
             "user_left_group": (MEMBERS, LEFT_BODY),
             "group_left": (Audience(("user:juan",)), {**LEFT_BODY, "groupDeleted": False, "deletedMessagesCount": 0}),
+            "group_participants_updated": (MEMBERS, participants_body("remove", ["juan"], by="juan")),
         },
     ),
 }
@@ -299,12 +313,13 @@ def test_every_row_and_every_domain_event_has_a_case() -> None:
     assert {name for case in CASES.values() for name in case.said} == {row.name for row in outgoing.ROWS}
     kinds = {kind for _, kind in inspect.getmembers(events, inspect.isclass) if issubclass(kind, events.Event)}
     told = {kind for kind in kinds if not issubclass(kind, events.WorkerEvent)}
-    assert {type(case.event) for case in CASES.values()} == told - {events.Event}
+    abstract = {events.Event, events.DurableEvent, events.GroupChanged}
+    assert {type(case.event) for case in CASES.values()} == told - abstract
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_body_has_every_declared_field_and_goes_over_the_wire(case: Case) -> None:
-    rows = {row.name: row for row in outgoing.ROWS}
+    rows = {row.name: row for row in outgoing.rows_by_event()[type(case.event)]}
     for name, (_, body) in said(case.event).items():
         assert set(body) == {field.data_key for field in rows[name].schema.fields.values()}
         assert WireJson.loads(WireJson.dumps(body)) == body
@@ -322,6 +337,7 @@ def test_last_one_out_is_told_that_the_group_is_gone() -> None:
     bodies = said(replace(LEFT, conversation=replace(GROUP, participants=()), group_deleted=True))
     assert bodies["user_left_group"][0] == Audience(())
     assert bodies["group_left"][1]["groupDeleted"] is True
+    assert "group_participants_updated" not in bodies
 
 
 def test_leaver_does_not_hear_twice() -> None:
@@ -394,4 +410,5 @@ def test_names_of_the_document_and_of_its_first_front_end() -> None:
         "user_joined",
         "user_left",
         "server_draining",
+        "group_updated",
     }

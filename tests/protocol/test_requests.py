@@ -62,6 +62,23 @@ GOOD: list[tuple[type[WireSchema], dict[str, Any], Any]] = [
         {**HERE, "userName": "Juan"},
         commands.StartTyping(conversation_id="conv123", actor_id="user123", user_name="Juan"),
     ),
+    (
+        requests.UpdateGroupBodySchema,
+        {"name": "Otro", "userId": "user123"},
+        commands.UpdateGroup(name="Otro", actor_id="user123", keep_description=True),
+    ),
+    (
+        requests.UpdateGroupSchema,
+        {"conversationId": "conv123", "description": None},
+        commands.UpdateGroup(conversation_id="conv123", description=None),
+    ),
+    (requests.ChangesQuerySchema, {"since": "7"}, {"since": 7, "limit": 100, "user_id": None}),
+    (requests.KnownConversationSchema, {"conversationId": "c1", "rev": 3}, {"conversation_id": "c1", "rev": 3}),
+    (
+        requests.SyncRequestSchema,
+        {"conversations": [{"conversationId": id_, "rev": rev} for id_, rev in (("c1", 3), ("c2", 0), ("c1", 2))]},
+        commands.Sync(conversations=(("c1", 2), ("c2", 0))),
+    ),
     (requests.LeaveGroupSchema, HERE, commands.LeaveGroup(conversation_id="conv123", actor_id="user123")),
     (
         requests.SendMessageSchema,

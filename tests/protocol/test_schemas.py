@@ -22,7 +22,7 @@ MESSAGE_FIELDS = (
 )
 USER_FIELDS = "id name email roles filials status lastSeen avatar createdAt updatedAt isActive isOnline"
 CONVERSATION_FIELDS = (
-    "id type name description participants createdBy createdAt updatedAt lastMessage lastMessageAt lastSeq"
+    "id type name description participants createdBy createdAt updatedAt lastMessage lastMessageAt lastSeq rev"
 )
 LEFT_FIELDS = (
     "conversationId conversationName userId userName leftBy timestamp ownershipTransferred newOwnerId newOwnerName"
@@ -54,7 +54,7 @@ RULED = {
     schemas.UserDisconnectedSchema: "userId lastSeen",
     schemas.UserStatusSchema: "userId status lastSeen",
     schemas.RoomMemberSchema: "conversationId userId",
-    schemas.RoomStateSchema: "conversationId lastSeq lastReadSeq unreadCount",
+    schemas.RoomStateSchema: "conversationId lastSeq rev lastReadSeq unreadCount",
     schemas.TypingSchema: "conversationId userId userName isTyping",
     schemas.MessageDeletedSchema: "messageId conversationId seq",
     schemas.ReplySentSchema: "messageId conversationId timestamp",
@@ -77,6 +77,14 @@ RULED = {
     schemas.GroupLeftSchema: f"{LEFT_FIELDS} groupDeleted deletedMessagesCount",
     schemas.GroupDeletedSchema: "conversationId conversationName deletedMessagesCount timestamp",
     schemas.ServerDrainingSchema: "reconnectInMs",
+    schemas.GroupUpdatedSchema: "conversationId conversationName description updatedBy timestamp",
+    schemas.ReadChangeSchema: "userId lastReadSeq timestamp",
+    schemas.MembersChangeSchema: "action userIds by newOwnerId timestamp",
+    schemas.DetailsChangeSchema: "name description by timestamp",
+    schemas.ChangeSchema: "rev type message read members details throughSeq",
+    schemas.ChangesSchema: "conversationId rev changes hasMore truncated",
+    schemas.SyncedSchema: "conversationId rev changes hasMore truncated error",
+    schemas.SyncSchema: "conversations",
     schemas.FailureSchema: "code message details retryAfterMs",
     schemas.ErrorEventSchema: "event code message details retryAfterMs",
     schemas.ActionErrorSchema: "error code details",
@@ -102,6 +110,7 @@ GROUP_BODY: dict[str, Any] = {
     "lastMessage": None,
     "lastMessageAt": None,
     "lastSeq": 0,
+    "rev": 0,
 }
 MESSAGE = Message("m1", "group", 1, Sender("maria", "María", None), None, "Hola", MessageType.TEXT, START)
 

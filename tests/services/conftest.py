@@ -21,15 +21,19 @@ from chatapp.domain.errors import StoreUnavailable, Unavailable
 from chatapp.domain.events import Event, ProfileChanged
 from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
 from chatapp.domain.rooms import EVERYONE
+from chatapp.ports import Store
 from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.conversations import ConversationService
+from chatapp.services.deliveries import Deliveries
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
+from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
+from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
 from tests.contracts.builders import NAMES, save_people
@@ -47,17 +51,25 @@ GRACE_SECONDS = 2
 
 
 class BusPublisher(RecordingPublisher):
-    """``told`` holds what the sockets of each room here would hear, as ``(room, wire event)``. The bus has the rest."""
+    """``told`` holds what sockets here hear, as ``(room, wire event)``: rooms of users without one are left out.
+    The bus has the rest."""
 
-    def __init__(self, bus: FakeBus) -> None:
+    def __init__(self, bus: FakeBus, rooms: RecordingRooms) -> None:
         super().__init__()
         self.told: list[tuple[str, str]] = []
         self._bus = bus
+        self._rooms = rooms
         self._rows = rows_by_event()
 
     def deliver(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         super().deliver(event, rooms=rooms)
-        self.told += [(room, name) for room, name in self._of(event) if rooms is None or room in rooms]
+        self.told += [
+            (room, name) for room, name in self._of(event) if (rooms is None or room in rooms) and self._is_heard(room)
+        ]
+
+    def _is_heard(self, room: str) -> bool:
+        kind, _, user_id = room.partition(":")
+        return kind != "user" or bool(self._rooms.sockets_of(user_id))
 
     def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         super().relay(event, rooms=rooms)
@@ -75,16 +87,18 @@ class BusPublisher(RecordingPublisher):
 class World:
     """One process alone; or, with a ``bus``, one of several workers: ``beside`` another they share store and time."""
 
-    def __init__(self, folder: Path, *, bus: FakeBus | None = None, beside: World | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, bus: FakeBus | None = None, beside: World | None = None, store: Store | None = None
+    ) -> None:
         self.clock = beside.clock if beside else FakeClock()
         self.ids = beside.ids if beside else SequentialIds()
         self.scheduler = beside.scheduler if beside else ManualScheduler(self.clock)
         self.bus = bus or FakeBus("alone")
-        self.published = BusPublisher(self.bus) if bus else RecordingPublisher()
         self.rooms = RecordingRooms()
+        self.published = BusPublisher(self.bus, self.rooms) if bus else RecordingPublisher()
         shared = SharedPresence(bus, now=lambda: self.clock.now().timestamp()) if bus else None
         self.present = shared or MemoryPresence()
-        self.store = beside.store if beside else SqliteStore(folder / "chat.db")
+        self.store = store or (beside.store if beside else SqliteStore(folder / "chat.db"))
         self.files = beside.files if beside else LocalFiles(folder / "uploads")
         self.audience = Audience()
         self.profiles = Profiles(
@@ -94,16 +108,12 @@ class World:
         sweeper = AttachmentSweeper(self.files)
         time = {"clock": self.clock, "ids": self.ids}
         self.typing = TypingService(self.store, self.present, self.profiles, self.published, scheduler=self.scheduler)
+        self.teller = Teller(self.audience, self.present, self.rooms, self.published)
+        self.deliveries = Deliveries(
+            Replay(self.store, self.profiles), self.teller.tell, self.published, scheduler=self.scheduler
+        )
         self.messages = MessageService(
-            self.store,
-            self.files,
-            self.present,
-            self.audience,
-            self.profiles,
-            sweeper,
-            self.published,
-            scheduler=self.scheduler,
-            **time,
+            self.store, self.files, self.audience, self.profiles, self.deliveries, sweeper, self.published, **time
         )
         self.following = following = None if shared is None else self._follow(shared)
         self.presence = PresenceService(
@@ -125,6 +135,8 @@ class World:
             self.audience,
             self.profiles,
             self.rooms,
+            self.teller,
+            self.deliveries,
             sweeper,
             self.published,
             following=following,
@@ -139,9 +151,7 @@ class World:
             self._replicate(shared)
 
     def _follow(self, shared: SharedPresence) -> Following:
-        return Following(
-            self.bus, self.audience, shared, self.messages.deliveries, clock=self.clock, scheduler=self.scheduler
-        )
+        return Following(self.bus, self.audience, shared, self.deliveries, clock=self.clock, scheduler=self.scheduler)
 
     def _replicate(self, shared: SharedPresence) -> None:
         self.replica = Replica(
@@ -149,7 +159,7 @@ class World:
             shared,
             self.audience,
             self.profiles,
-            self.messages.deliveries,
+            self.deliveries,
             self.rooms,
             self.published,
             self.conversations,

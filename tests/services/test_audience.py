@@ -61,8 +61,8 @@ def test_a_second_admission_never_moves_a_mark_back(audience: Audience) -> None:
 
 
 def test_a_new_member_counts_when_online(audience: Audience) -> None:
-    audience.add("g2", "bea", 4)
-    audience.add("g2", "carlos", 4)
+    audience.add(group("ana", id="g2"), "bea", 4)
+    audience.add(group("ana", id="g2"), "carlos", 4)
     assert unread(audience, "g2", 5) == {"ana": 4, "bea": 1}
 
 
@@ -77,7 +77,7 @@ def test_who_is_removed_counts_no_more_and_starts_anew_when_added_again(audience
     audience.remove("g1", "ana")
     audience.remove("g1", "nobody")
     assert unread(audience, "g1", 6) == {"bea": 3}
-    audience.add("g1", "ana", 2)
+    audience.add(group("ana", id="g1"), "ana", 2)
     assert unread(audience, "g1", 6) == {"bea": 3, "ana": 4}
 
 
@@ -99,7 +99,7 @@ def test_nothing_is_kept_of_those_who_are_gone(audience: Audience) -> None:
     audience.remove("g1", "ana")
     audience.remove("g1", "never online")
     audience.close("g2")
-    audience.add("g3", "never online", 1)
+    audience.add(group("ana", id="g3"), "never online", 1)
     for user_id in ("ana", "bea", "never online"):
         audience.dismiss(user_id)
     with audience.arrival("ana", socket_id="s1"):

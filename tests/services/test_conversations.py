@@ -29,11 +29,11 @@ from chatapp.domain.errors import (
     UserNotFound,
 )
 from chatapp.domain.events import (
+    GroupChanged,
     GroupCreated,
     GroupDeleted,
     MessagesRead,
     MessageUnread,
-    ParticipantsChanged,
     RoomJoined,
     RoomLeft,
     UserLeftGroup,
@@ -344,7 +344,7 @@ def test_reading_is_told_to_own_devices_and_to_the_others_who_are_online(world: 
     (told,) = world.events()
     assert isinstance(told, MessagesRead)
     assert set(told.others) == {"ana", "carlos"}
-    assert replace(told, others=()) == MessagesRead(group.id, "bea", at(7), 2, ())
+    assert replace(told, others=()) == MessagesRead(group.id, "bea", at(7), 2, 3)
 
 
 def test_reading_what_was_read_writes_and_tells_nothing(world: World) -> None:
@@ -387,7 +387,6 @@ def test_new_participants_are_told_to_all_and_present_ones_left_out(world: World
     assert after.participants == ("ana", "bea", "dora", "carlos")
     assert world.events() == [
         UsersAddedToGroup(after, added, "bea", at(9)),
-        ParticipantsChanged(after, "add", added, "bea", at(9)),
     ]
 
 
@@ -402,7 +401,6 @@ def test_without_an_actor_the_creator_is_named(world: World) -> None:
     group = world.group("ana", "bea")
     add(world, group, "carlos", by=None)
     assert [event.added_by for event in world.published.of(UsersAddedToGroup)] == ["ana"]
-    assert [event.updated_by for event in world.published.of(ParticipantsChanged)] == ["ana"]
 
 
 @pytest.mark.parametrize("by", ["ana", "carlos", None])
@@ -456,7 +454,6 @@ def test_the_creator_takes_out_a_member(world: World) -> None:
     assert after.participants == ("ana", "carlos")
     assert world.events() == [
         UserRemovedFromGroup(after, named("bea"), "ana", NAMES["ana"], at(4)),
-        ParticipantsChanged(after, "remove", ("bea",), "ana", at(4)),
     ]
     assert not world.rooms.hears("bea-1", group.id)
     assert list(world.present.viewers(group.id)) == []
@@ -531,7 +528,7 @@ def test_a_member_leaves_and_the_others_learn_of_it(world: World) -> None:
     after = world.conversations.get(group.id)
     assert after.participants == ("ana", "carlos")
     assert left == UserLeftGroup(after, named("bea"), "bea", at(4), None, False, 0)
-    assert world.events() == [left, ParticipantsChanged(after, "remove", ("bea",), "bea", at(4))]
+    assert world.events() == [left]
     assert not world.rooms.hears("bea-1", group.id)
     assert list(world.present.viewers(group.id)) == []
 
@@ -601,7 +598,7 @@ def test_changes_of_members_are_told_in_the_order_they_happened(world: World) ->
             ]
         )
         together([lambda: add(world, group, "bea", by=None), lambda: add(world, group, "carlos", by=None)])
-        last = world.published.of(ParticipantsChanged)[-1].conversation.participants
+        last = world.published.of(GroupChanged)[-1].conversation.participants
         assert last == world.conversations.get(group.id).participants
 
 
@@ -694,7 +691,7 @@ def test_between_a_departure_and_its_news_nothing_is_read(
 
     monkeypatch.setattr(world.store.conversations, "remove_participant", then_nothing)
     act(world, group, "ana")
-    assert len(world.published.of(ParticipantsChanged)) == 1
+    assert len(world.published.of(GroupChanged)) == 1
 
 
 @pytest.mark.parametrize("act", [leave, lambda *args: remove(*args, by=None)])
@@ -707,7 +704,7 @@ def test_a_departure_is_told_even_when_names_cannot_be_read(world: World, act: C
     with store_down(world.store.users, "get"):
         act(world, group, "ana")
     assert not world.rooms.hears("ana-1", group.id)
-    assert len(world.published.of(ParticipantsChanged)) == 1
+    assert len(world.published.of(GroupChanged)) == 1
 
 
 def test_a_socket_that_never_joined_the_chat_leaves_the_room_with_its_user(world: World) -> None:

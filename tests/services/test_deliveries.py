@@ -9,7 +9,8 @@ import pytest
 
 from chatapp.domain.events import MessageSent
 from chatapp.domain.models import Message
-from chatapp.services.deliveries import PAGE, PATIENCE_SECONDS, RETRY_SECONDS, Deliveries
+from chatapp.services.deliveries import PATIENCE_SECONDS, RETRY_SECONDS, Deliveries
+from chatapp.services.replay import PAGE, Replay
 from tests.contracts.builders import group, say
 from tests.services.conftest import Overtake, World, store_down
 
@@ -19,8 +20,9 @@ class Receiver:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.told: list[MessageSent] = []
-        self.deliveries = Deliveries(world.store, self.told.append, scheduler=world.scheduler)
+        self.told: list[Any] = []
+        replay = Replay(world.store, world.profiles)
+        self.deliveries = Deliveries(replay, self.told.append, world.published, scheduler=world.scheduler)
         world.store.conversations.create_group(group("ana", "bea"))
 
     def stored(self, count: int) -> list[MessageSent]:
@@ -64,7 +66,7 @@ def test_what_is_next_is_told_at_once_and_the_store_is_not_asked(
     receiver: Receiver, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events = receiver.stored(3)
-    asked = counted(monkeypatch, world.store.messages, "history")
+    asked = counted(monkeypatch, world.store.conversations, "changes")
     receiver.offer(*events)
     assert receiver.told == events
     assert receiver.told[0].conversation is events[0].conversation
@@ -162,20 +164,20 @@ def test_resync_asks_for_every_conversation(receiver: Receiver, world: World) ->
 def test_more_than_a_page_is_read_page_by_page(
     receiver: Receiver, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = counted(monkeypatch, world.store.messages, "history")
+    asked = counted(monkeypatch, world.store.conversations, "changes")
     count = 2 * PAGE + 1
     for _ in range(count):
         receiver._say()
     receiver.deliveries.catch_up("g1")
     assert receiver.seqs == list(range(1, count + 1))
-    assert [call["after"] for call in asked] == [0, PAGE, 2 * PAGE]
+    assert [call["since"] for call in asked] == [0, PAGE, 2 * PAGE]
 
 
 def test_a_store_that_is_down_is_asked_again(
     receiver: Receiver, world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, two = receiver.stored(2)
-    with store_down(world.store.messages, "history"):
+    with store_down(world.store.conversations, "changes"):
         receiver.offer(two)
         world.scheduler.advance(PATIENCE_SECONDS)
         world.scheduler.advance(3 * RETRY_SECONDS)
@@ -199,15 +201,32 @@ def test_holes_that_a_purge_left_are_passed(receiver: Receiver, world: World) ->
 
 
 def test_what_is_purged_on_its_way_is_waited_for_no_longer(receiver: Receiver, world: World) -> None:
-    """The store knows neither it nor those before: it is told alone."""
     _, _, three = receiver.stored(3)
     world.store.messages.purge(limit=100)
     receiver.offer(three)
     world.scheduler.advance(PATIENCE_SECONDS)
-    assert receiver.seqs == [3]
+    assert receiver.seqs == []
     assert world.scheduler.pending == 0
     receiver.offer(*receiver.stored(1))
-    assert receiver.seqs == [3, 4]
+    assert receiver.seqs == [4]
+
+
+def test_what_the_store_does_not_know_is_waited_for_no_longer(receiver: Receiver, world: World) -> None:
+    """The conversation is gone, or the store is an older one than it was."""
+    *_, five = receiver.stored(5)
+    world.store.conversations.delete("g1")
+    receiver.offer(five)
+    world.scheduler.advance(PATIENCE_SECONDS)
+    assert receiver.told == []
+    assert world.scheduler.pending == 0
+
+
+def test_a_store_that_went_back_is_not_told_again(world: World) -> None:
+    receiver = Receiver(world)
+    receiver.stored(2)
+    receiver.deliveries.begin("g1", 9)
+    receiver.deliveries.catch_up("g1")
+    assert receiver.told == []
 
 
 def test_what_was_purged_behind_a_later_one_is_not_told_out_of_order(receiver: Receiver, world: World) -> None:
@@ -220,21 +239,21 @@ def test_what_was_purged_behind_a_later_one_is_not_told_out_of_order(receiver: R
     assert world.scheduler.pending == 0
 
 
-def test_a_conversation_that_is_gone_has_no_head(receiver: Receiver, world: World, overtake: Overtake) -> None:
+def test_of_a_conversation_that_is_gone_nothing_is_told(receiver: Receiver, world: World, overtake: Overtake) -> None:
     receiver.stored(1)
     overtake(
         lambda: receiver.deliveries.catch_up("g1"),
-        world.store.messages,
-        "history",
+        world.store.conversations,
+        "changes",
         meanwhile=lambda: world.store.conversations.delete("g1"),
     )
-    assert [event.conversation for event in receiver.told] == [None]
+    assert receiver.told == []
 
 
 # ---------------------------------------------------------------- while the store answers
 def while_the_store_answers(receiver: Receiver, overtake: Overtake, meanwhile: Callable[[], Any]) -> None:
     store = receiver.world.store
-    overtake(lambda: receiver.deliveries.catch_up("g1"), store.messages, "history", meanwhile=meanwhile)
+    overtake(lambda: receiver.deliveries.catch_up("g1"), store.conversations, "changes", meanwhile=meanwhile)
 
 
 def test_what_the_answer_is_too_old_for_is_not_taken_for_a_hole(receiver: Receiver, overtake: Overtake) -> None:

@@ -38,9 +38,12 @@ from chatapp.ports import Appended, LocalDownload
 from chatapp.services.attachments import AttachmentSweeper, file_name_in
 from chatapp.services.audience import Audience
 from chatapp.services.conversations import ConversationService
+from chatapp.services.deliveries import Deliveries
 from chatapp.services.files import AVATAR_MAX_BYTES, FileService, IncomingFile, Uploaded
 from chatapp.services.messages import MessageService
 from chatapp.services.profiles import Profiles
+from chatapp.services.replay import Replay
+from chatapp.services.telling import Teller
 from chatapp.services.users import UserService
 from chatapp.settings import Settings
 from tests.contracts.builders import group, save_people, say
@@ -62,12 +65,18 @@ class House:
         self.publisher, self.clock, self.ids = RecordingPublisher(), FakeClock(), SequentialIds()
         self.presence, self.rooms, self.audience = MemoryPresence(), RecordingRooms(), Audience()
         self.profiles, self.sweeper = Profiles(self.store.users), AttachmentSweeper(self.file_store)
+        teller = Teller(self.audience, self.presence, self.rooms, self.publisher)
+        deliveries = Deliveries(
+            Replay(self.store, self.profiles), teller.tell, self.publisher, scheduler=ManualScheduler(self.clock)
+        )
         self.conversations = ConversationService(
             self.store,
             self.presence,
             self.audience,
             self.profiles,
             self.rooms,
+            teller,
+            deliveries,
             self.sweeper,
             self.publisher,
             clock=self.clock,
@@ -76,14 +85,13 @@ class House:
         self.messages = MessageService(
             self.store,
             self.file_store,
-            self.presence,
             self.audience,
             self.profiles,
+            deliveries,
             self.sweeper,
             self.publisher,
             clock=self.clock,
             ids=self.ids,
-            scheduler=ManualScheduler(self.clock),
         )
         self.users = UserService(
             self.store,

@@ -141,9 +141,9 @@ def test_a_conversation_that_failed_to_be_followed_is_followed_by_the_next(clust
         patch.setattr(cluster.two.store.conversations, "entry", second_fails)
         with pytest.raises(StoreUnavailable):
             cluster.two.enter(group, "bea")
-    assert not cluster.two.messages.deliveries.follows(group.id)
+    assert not cluster.two.deliveries.follows(group.id)
     cluster.two.enter(group, "carlos")
-    assert cluster.two.messages.deliveries.follows(group.id)
+    assert cluster.two.deliveries.follows(group.id)
 
 
 def test_a_store_that_is_down_lets_nobody_in_half(cluster: Cluster) -> None:
@@ -167,7 +167,7 @@ def test_rooms_of_those_who_are_here_are_kept(cluster: Cluster) -> None:
     cluster.pass_time(5 * IDLE_SECONDS)
     for world in (cluster.two, cluster.three):
         assert world.bus.rooms == {EVERYONE, "user:bea", room(group)}
-    assert cluster.three.messages.deliveries.follows(group.id)
+    assert cluster.three.deliveries.follows(group.id)
 
 
 def test_rooms_of_those_who_left_are_given_up_after_a_while(cluster: Cluster) -> None:
@@ -179,7 +179,7 @@ def test_rooms_of_those_who_left_are_given_up_after_a_while(cluster: Cluster) ->
     assert room(group) in cluster.two.bus.rooms
     cluster.pass_time(3 * IDLE_SECONDS)
     assert cluster.two.bus.rooms == {EVERYONE}
-    assert not cluster.two.messages.deliveries.follows(group.id)
+    assert not cluster.two.deliveries.follows(group.id)
     cluster.two.online("bea")
     send(cluster.one, group)
     assert heard(cluster.two, group) == [1]

@@ -417,7 +417,7 @@ def test_an_edited_message_is_told_to_the_room(world: World) -> None:
     world.clock.advance(60)
     edited = edit(world, message, "hello")
     assert (edited.content, edited.is_edited, edited.edited_at, edited.seq) == ("hello", True, at(60), message.seq)
-    assert world.events() == [MessageEdited(edited)]
+    assert world.events() == [MessageEdited(edited, 2)]
     assert world.store.messages.get(message.id) == edited
 
 
@@ -489,7 +489,7 @@ def test_a_deleted_message_leaves_a_tombstone_and_its_file_goes(world: World) ->
     world.events()
     tombstone = world.messages.delete_own(DeleteMessage(message_id=message.id), actor=Actor("ana"))
     assert (tombstone.is_deleted, tombstone.content, tombstone.attachment) == (True, "", None)
-    assert world.events() == [MessageDeleted(message.id, group.id, 1)]
+    assert world.events() == [MessageDeleted(message.id, group.id, 1, 2)]
     for name in ("photo.png", "small-photo.png"):
         with pytest.raises(FileNotStored):
             world.files.open(name)
@@ -525,7 +525,7 @@ def test_the_room_learns_of_a_deletion_even_when_the_file_cannot_be_removed(worl
     message = world.say(world.group("ana", "bea"), message_type=MessageType.FILE, attachment=world.store_file())
     world.files.close()
     world.messages.delete(message.id)
-    assert world.published.of(MessageDeleted) == [MessageDeleted(message.id, message.conversation_id, 1)]
+    assert world.published.of(MessageDeleted) == [MessageDeleted(message.id, message.conversation_id, 1, 2)]
 
 
 def test_a_file_elsewhere_is_left_alone(world: World) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from chatapp.adapters.shared_presence import LEASE_SECONDS
+from chatapp.adapters.shared_presence import LEASE_SECONDS, SILENCE_SECONDS
 from chatapp.domain.commands import (
     AddParticipants,
     CreateConversation,
+    DeleteMessage,
     EditMessage,
     JoinChat,
     JoinRoom,
@@ -20,19 +21,29 @@ from chatapp.domain.commands import (
     SaveUser,
     SendMessage,
     SetStatus,
+    UpdateGroup,
 )
 from chatapp.domain.events import (
+    DurableEvent,
+    GroupCreated,
+    GroupUpdated,
+    MessageDeleted,
     MessageEdited,
     MessageSent,
+    MessagesRead,
     MessageUnread,
     ResyncNeeded,
     UserConnected,
     UserDisconnected,
+    UserLeftGroup,
+    UserRemovedFromGroup,
+    UsersAddedToGroup,
     UserStatusChanged,
     WorkerBeat,
 )
-from chatapp.domain.models import Actor, Conversation, Status
+from chatapp.domain.models import Actor, Conversation, Sender, Status
 from chatapp.domain.rooms import EVERYONE
+from chatapp.services.deliveries import PATIENCE_SECONDS
 from chatapp.services.presence import BACKUP_SECONDS
 from chatapp.services.replica import BEAT_SECONDS, RETRY_SECONDS
 from tests.contracts.builders import NAMES, at, draft
@@ -107,7 +118,7 @@ def test_a_sender_elsewhere_has_read_what_they_sent(cluster: Cluster, group: Con
 def test_edits_are_told_in_the_room(cluster: Cluster, group: Conversation) -> None:
     message = cluster.one.say(group)
     edited = cluster.one.messages.edit(EditMessage(message_id=message.id, new_content="hi"), actor=Actor("ana"))
-    assert cluster.two.published.of(MessageEdited) == [MessageEdited(edited)]
+    assert cluster.two.published.of(MessageEdited) == [MessageEdited(edited, 2)]
     assert told(cluster.two, "message_edited") == [f"conversation:{group.id}"]
 
 
@@ -150,14 +161,21 @@ def test_who_is_added_hears_what_is_said_from_then_on(cluster: Cluster, group: C
     cluster.one.say(group)
     cluster.three.online("carlos")
     cluster.clear()
-    cluster.one.conversations.add_participants(
-        AddParticipants(conversation_id=group.id, participants=("carlos",)), actor=Actor("ana")
-    )
+    add(cluster.one, group, "carlos")
     assert told(cluster.three, "user_added_to_group") == ["user:carlos"]
     assert told(cluster.two, "user_added_to_group") == ["user:bea"]
     cluster.one.say(group)
     cluster.pass_time(0)
     assert unread(cluster.three) == [("carlos", 1)]
+
+
+def add(world: World, group: Conversation, *user_ids: str) -> None:
+    command = AddParticipants(conversation_id=group.id, participants=user_ids)
+    world.conversations.add_participants(command, actor=Actor("ana"))
+
+
+def named(user_id: str) -> Sender:
+    return Sender(user_id, NAMES[user_id], None)
 
 
 def remove(world: World, group: Conversation, user_id: str, *, by: str | None = "ana") -> None:
@@ -254,6 +272,7 @@ def test_nothing_purged_is_unread_on_any_worker(cluster: Cluster, group: Convers
     cluster.pass_time(0)
     cluster.clear()
     cluster.one.say(group)
+    cluster.pass_time(PATIENCE_SECONDS)  # the purge has a rev of its own, which nobody tells
     assert unread(cluster.two) == [("bea", 1)]
     assert seqs(cluster.two) == [4]
 
@@ -463,6 +482,88 @@ def test_groups_and_marks_missed_are_read_again(cluster: Cluster, group: Convers
     assert unread(cluster.two) == [("bea", 1), ("bea", 1)]
 
 
+def test_every_durable_change_missed_is_told_in_order(cluster: Cluster, group: Conversation) -> None:
+    cluster.two.enter(group, "bea")
+    first, second = cluster.one.say(group), cluster.one.say(group)
+    cluster.clear()
+    cluster.two.bus.cut()
+    ana = Actor("ana")
+    cluster.one.messages.edit(EditMessage(message_id=first.id, new_content="hi"), actor=ana)
+    cluster.one.messages.delete_own(DeleteMessage(message_id=second.id), actor=ana)
+    add(cluster.one, group, "carlos")
+    cluster.one.say(group)
+    cluster.one.conversations.mark_as_read(MarkAsRead(conversation_id=group.id), actor=Actor("carlos"))
+    cluster.one.conversations.update_group(
+        UpdateGroup(conversation_id=group.id, name="New", keep_description=True), actor=ana
+    )
+    remove(cluster.one, group, "carlos")
+    cluster.one.conversations.leave_group(LeaveGroup(conversation_id=group.id), actor=ana)
+    expected = [event for event in cluster.one.published.events if isinstance(event, DurableEvent)]
+    assert len(expected) == 8
+    cluster.two.bus.join()
+    cluster.pass_time(0)
+    missed = [event for event in cluster.two.published.events if isinstance(event, DurableEvent)]
+    assert [type(event) for event in missed] == [
+        MessageEdited,
+        MessageDeleted,
+        UsersAddedToGroup,
+        MessageSent,
+        # carlos has read, and is gone: of his mark nothing is kept
+        GroupUpdated,
+        UserRemovedFromGroup,
+        UserLeftGroup,
+    ]
+    assert [event.place for event in missed] == [event.place for event in expected if type(event) is not MessagesRead]
+    *_, removed, left = missed
+    assert (removed.user, removed.removed_by, removed.removed_by_name) == (named("carlos"), "ana", NAMES["ana"])
+    assert (left.user, left.left_by, left.new_owner) == (named("ana"), "ana", named("bea"))
+    assert left.timestamp == cluster.one.clock.now()
+    assert cluster.two.audience.members(group.id) == ("bea",)
+
+
+def test_a_mark_missed_is_a_receipt_afterwards(cluster: Cluster, group: Conversation) -> None:
+    cluster.one.say(group)
+    cluster.three.join("bea", "bea-3")
+    cluster.clear()
+    cluster.one.bus.cut()
+    cluster.two.conversations.mark_as_read(MarkAsRead(conversation_id=group.id), actor=Actor("bea"))
+    cluster.one.bus.join()
+    cluster.pass_time(0)
+    assert told(cluster.one, "read_receipt") == ["user:ana"]
+
+
+def test_who_was_added_meanwhile_counts_what_was_said_since(cluster: Cluster, group: Conversation) -> None:
+    """dora makes the conversation known there: else nothing would be missed."""
+    add(cluster.one, group, "dora")
+    cluster.two.join("dora")
+    cluster.one.say(group)
+    cluster.two.bus.cut()
+    cluster.two.join("carlos")
+    add(cluster.one, group, "carlos")
+    cluster.one.say(group)
+    cluster.two.bus.join()
+    cluster.pass_time(0)
+    cluster.clear()
+    cluster.one.say(group)
+    assert dict(unread(cluster.two))["carlos"] == 2
+
+
+def test_a_new_group_missed_is_introduced(cluster: Cluster, group: Conversation) -> None:
+    cluster.two.bus.cut()
+    another = cluster.one.group("ana", "bea")
+    pair = cluster.one.private("ana", "bea")
+    cluster.one.say(another)
+    cluster.one.say(pair)
+    cluster.two.bus.join()
+    cluster.pass_time(0)
+    assert [event.conversation.id for event in cluster.two.published.of(GroupCreated)] == [another.id]
+    assert told(cluster.two, "group_created") == ["user:bea"]
+    assert sorted(told(cluster.two, "unread_message_group") + told(cluster.two, "unread_message_private")) == [
+        "user:bea",
+        "user:bea",
+    ]
+
+
 def test_who_was_removed_meanwhile_hears_nothing_any_more(cluster: Cluster, group: Conversation) -> None:
     cluster.two.enter(group, "bea")
     cluster.two.bus.cut()
@@ -491,10 +592,10 @@ def test_a_store_that_is_down_meanwhile_is_asked_again(
     cluster.two.enter(group, "bea")
     cluster.two.bus.cut()
     remove(cluster.one, group, "bea")
-    with store_down(cluster.two.store.conversations, "marks"):
+    with store_down(cluster.two.store.conversations, "marks", "changes"):
         cluster.two.bus.join()
         cluster.pass_time(RETRY_SECONDS / 2)
-    assert caplog.records[0].getMessage().startswith("asking who is where failed")
+    assert "asking who is where failed" in caplog.text
     assert cluster.two.rooms.hears("bea-1", group.id)
     cluster.pass_time(RETRY_SECONDS)
     assert not cluster.two.rooms.hears("bea-1", group.id)
@@ -509,6 +610,32 @@ def test_all_ask_the_store_when_one_has_lost_something(cluster: Cluster, group: 
     cluster.three.bus.publish([EVERYONE], ResyncNeeded())
     cluster.pass_time(0)
     assert seqs(cluster.one) == seqs(cluster.two) == [1]
+
+
+def test_what_a_worker_stored_and_died_before_it_told_is_found(cluster: Cluster, group: Conversation) -> None:
+    cluster.pass_time(BEAT_SECONDS)
+    cluster.three.bus.kill()
+    cluster.three.messages.send(SendMessage(conversation_id=group.id, content="last words"), actor=Actor("ana"))
+    cluster.pass_time(SILENCE_SECONDS - 0.1)
+    assert seqs(cluster.one) == seqs(cluster.two) == []
+    cluster.pass_time(2 * BEAT_SECONDS)
+    assert seqs(cluster.one) == seqs(cluster.two) == [1]
+
+
+def test_a_worker_that_takes_its_leave_is_not_asked_after(
+    cluster: Cluster, group: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.pass_time(BEAT_SECONDS)
+    cluster.three.online("dora")
+    cluster.three.presence.close()
+    cluster.three.bus.kill()
+    asked: list[object] = []
+    for world in (cluster.one, cluster.two):
+        monkeypatch.setattr(world.replica._deliveries, "resync", lambda: asked.append("resync"))
+    cluster.clear()
+    cluster.pass_time(GRACE_SECONDS + BACKUP_SECONDS)
+    assert asked == []
+    assert offline(cluster.one) == ["dora"], "at once, and not when the lease is over"
 
 
 # ---------------------------------------------------------------- beginning and end

@@ -13,7 +13,8 @@ from gevent import socket
 from gevent.event import Event
 from gevent.pool import Pool
 
-from chatapp.transport.worker import SAME_STOP_SECONDS, ChatHandler, ChatServer, ChatWorker
+from chatapp.transport.newcomers import LOOK_SECONDS, Newcomers
+from chatapp.transport.worker import CUT_SECONDS, SAME_STOP_SECONDS, ChatHandler, ChatServer, ChatWorker
 
 PATIENCE = 10.0
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -169,6 +170,7 @@ class Stopping(ChatWorker):
 
     def __init__(self, server: ChatServer) -> None:
         self._servers, self._stopping_since, self._hurry, self.alive = [server], None, Event(), True
+        self._newcomers = None
         self.wsgi = SimpleNamespace(extensions={"chatapp": SimpleNamespace(drain=lambda hurry: hurry.wait(PATIENCE))})
 
     @property
@@ -194,14 +196,42 @@ def test_a_stop_lasts_until_the_clients_are_gone_though_no_connection_is_open(wo
     assert world.server.has_stopped
 
 
-def test_the_same_stop_told_twice_is_one_and_later_it_is_a_hurry(world: World) -> None:
+def test_gunicorn_may_say_it_each_second_to_who_takes_long(world: World) -> None:
     worker = Stopping(world.server)
     for _ in range(3):
         worker.handle_exit(signal.SIGTERM, None)
         assert not worker.is_hurried
-    worker.asked_before(seconds=SAME_STOP_SECONDS)
+        worker.asked_before(seconds=SAME_STOP_SECONDS)
+
+
+def test_a_worker_serves_until_its_successor_does(world: World) -> None:
+    worker, worker._newcomers = Stopping(world.server), Newcomers()
+    worker._newcomers.expect(1)
     worker.handle_exit(signal.SIGTERM, None)
+    assert not worker.is_hurried
+    assert worker.alive
+    assert not world.server.is_stopping
+    worker._newcomers.welcome(1)
+    gevent.sleep(2 * LOOK_SECONDS)
+    assert world.server.is_stopping
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_a_quick_stop_told_twice_is_one_and_later_it_cuts_off(world: World, is_same: bool) -> None:
+    """A terminal tells the master and its workers, and the master tells its workers."""
+    world.go_on.clear()
+    connection = world.connect()
+    connection.sendall(REQUEST)
+    assert world.asked.wait(PATIENCE)
+    worker = Stopping(world.server)
+    worker.handle_quit(signal.SIGINT, None)
     assert worker.is_hurried
+    if not is_same:
+        worker.asked_before(seconds=SAME_STOP_SECONDS)
+    worker.handle_quit(signal.SIGQUIT, None)
+    gevent.sleep(2 * CUT_SECONDS)
+    world.go_on.set()
+    assert read_to_end(connection).endswith(b"hola") is is_same
 
 
 @pytest.mark.parametrize("first", ["handle_exit", "handle_quit"])

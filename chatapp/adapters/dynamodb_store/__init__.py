@@ -5,7 +5,10 @@ from __future__ import annotations
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.client import Dynamo
 from chatapp.adapters.dynamodb_store.conversations import DynamoConversations
+from chatapp.adapters.dynamodb_store.marking import Mark, marking
 from chatapp.adapters.dynamodb_store.messages import DynamoMessages
+from chatapp.adapters.dynamodb_store.outbox import Outbox
+from chatapp.adapters.dynamodb_store.sending import Send, sending
 from chatapp.adapters.dynamodb_store.tables import create_tables
 from chatapp.adapters.dynamodb_store.users import DynamoUsers
 from chatapp.ports import ConversationStore, MessageStore, UserStore
@@ -23,9 +26,10 @@ class DynamoStore:
         self, *, endpoint: str | None, region: str, prefix: str, access_key: str | None, secret_key: str | None
     ) -> None:
         self._db = Dynamo(endpoint=endpoint, region=region, prefix=prefix, access_key=access_key, secret_key=secret_key)
+        outbox = Outbox(self._db, {Send: sending(self._db), Mark: marking(self._db)})
         self.users: UserStore = DynamoUsers(self._db)
-        self.conversations: ConversationStore = DynamoConversations(self._db)
-        self.messages: MessageStore = DynamoMessages(self._db)
+        self.conversations: ConversationStore = DynamoConversations(self._db, outbox)
+        self.messages: MessageStore = DynamoMessages(self._db, outbox)
 
     def create_tables(self) -> None:
         """Make those that are missing; harmless when they are there, and when others do it too."""

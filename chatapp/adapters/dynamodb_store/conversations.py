@@ -8,21 +8,18 @@ from itertools import islice
 
 from chatapp.adapters.cursors import make_cursor, read_cursor
 from chatapp.adapters.dynamodb_store import keys
-from chatapp.adapters.dynamodb_store.actions import ABSENT, Item, Put, Update
+from chatapp.adapters.dynamodb_store.actions import ABSENT, Item, Put
+from chatapp.adapters.dynamodb_store.changes import read_changes
 from chatapp.adapters.dynamodb_store.client import Dynamo, LostRace, new_token
 from chatapp.adapters.dynamodb_store.deletion import Deletion
-from chatapp.adapters.dynamodb_store.heads import (
-    is_live,
-    read_whole,
-    read_wholes,
-    require_live,
-    with_members,
-    write_chunks,
-)
-from chatapp.adapters.dynamodb_store.items import from_conversation, read_up_to, to_conversation, to_entry
+from chatapp.adapters.dynamodb_store.details import Details
+from chatapp.adapters.dynamodb_store.heads import Whole, is_live, read_whole, read_wholes, with_members, write_chunks
+from chatapp.adapters.dynamodb_store.items import from_conversation, to_conversation, to_entry
+from chatapp.adapters.dynamodb_store.marking import Mark, require_entry, unmoved
 from chatapp.adapters.dynamodb_store.membership import Membership, new_member
-from chatapp.adapters.times import from_ms, to_ms
-from chatapp.domain.errors import NotAParticipant, StoreUnavailable
+from chatapp.adapters.dynamodb_store.outbox import Outbox
+from chatapp.domain.changes import Changes
+from chatapp.domain.errors import StoreUnavailable
 from chatapp.domain.models import Conversation, InboxEntry, Page
 from chatapp.ports import Deleted, Departure, ReadMark
 
@@ -31,10 +28,12 @@ MAX_AT_ONCE = 50
 
 
 class DynamoConversations:
-    def __init__(self, db: Dynamo) -> None:
+    def __init__(self, db: Dynamo, outbox: Outbox) -> None:
         self._db = db
+        self._outbox = outbox
         self._deletion = Deletion(db)
-        self._membership = Membership(db, self._deletion)
+        self._details = Details(db, outbox)
+        self._membership = Membership(db, outbox, self._deletion)
 
     # ------------------------------------------------------------ making
     def create_group(self, conversation: Conversation) -> Conversation:
@@ -53,7 +52,7 @@ class DynamoConversations:
                 self._db.write(
                     Put(keys.head(conversation.id), head, ABSENT),
                     Put(keys.listed(conversation.id), {"id": conversation.id}),
-                    *write_chunks(conversation.id, [], chunks, head["revision"]),
+                    *write_chunks(Whole(head), chunks, head["revision"]),
                     *late,
                 )
             return conversation
@@ -118,54 +117,42 @@ class DynamoConversations:
 
         return self._db.run(work)
 
-    # ------------------------------------------------------------ members
+    # ------------------------------------------------------------ changing
     def add_participants(
-        self, conversation_id: str, user_ids: Sequence[str], *, now: datetime
+        self, conversation_id: str, user_ids: Sequence[str], *, by: str, now: datetime
     ) -> tuple[Conversation, tuple[str, ...]]:
-        return self._db.run(lambda: self._membership.add(conversation_id, user_ids, now))
+        return self._db.run(lambda: self._membership.add(conversation_id, user_ids, by, now))
 
-    def remove_participant(self, conversation_id: str, user_id: str, *, now: datetime) -> Departure:
-        return self._db.run(lambda: self._membership.remove(conversation_id, user_id, now))
+    def remove_participant(self, conversation_id: str, user_id: str, *, by: str, now: datetime) -> Departure:
+        return self._db.run(lambda: self._membership.remove(conversation_id, user_id, by, now))
+
+    def set_details(
+        self, conversation_id: str, *, name: str, description: str | None, by: str, now: datetime
+    ) -> tuple[Conversation, bool]:
+        return self._db.run(lambda: self._details.set(conversation_id, name, description, by, now))
 
     def mark_read(self, conversation_id: str, user_id: str, *, now: datetime) -> ReadMark:
-        unsure: list[int] = []  # numbers we wrote, perhaps: only the answer is missing
+        """Who has read everything, which is most often asked, waits for nobody."""
 
         def work() -> ReadMark:
-            head, member = self._require_entry(conversation_id, user_id)
-            seq = head["last_seq"]
-            if read_up_to(head, member) >= seq:
-                ours = seq in unsure and member.get("last_read_at") == to_ms(now)
-                at = from_ms(member.get("last_read_at")) or from_ms(member["joined_at"])
-                return ReadMark(ours, seq, at)
-            try:
-                self._db.write(_move_mark(keys.member(conversation_id, user_id), seq, now))
-            except LostRace as exc:
-                if exc.doubt:
-                    unsure.append(seq)
-                raise
-            return ReadMark(True, seq, now)
+            known = unmoved(*self._require_entry(conversation_id, user_id))
+            return known or self._outbox.send(conversation_id, Mark(conversation_id, user_id, now))
 
         return self._db.run(work)
 
     def delete(self, conversation_id: str) -> Deleted:
         return self._db.run(lambda: self._deletion.delete(conversation_id))
 
+    # ------------------------------------------------------------ the past
+    def changes(self, conversation_id: str, *, since: int, limit: int, user_id: str | None = None) -> Changes:
+        return self._db.run(lambda: read_changes(self._db, conversation_id, since, limit, user_id))
+
     # ------------------------------------------------------------ helpers
     def _require_entry(self, conversation_id: str, user_id: str) -> tuple[Item, Item]:
-        head_key, member_key = keys.head(conversation_id), keys.member(conversation_id, user_id)
-        found = self._db.get_many([head_key, member_key])
-        head = require_live(found.get(head_key), conversation_id)
-        if member_key not in found:
-            raise NotAParticipant(conversationId=conversation_id, userId=user_id)
-        return head, found[member_key]
+        found = self._db.get_many([keys.head(conversation_id), keys.member(conversation_id, user_id)])
+        return require_entry(found, conversation_id, user_id)
 
     def _memberships(self, user_id: str) -> dict[str, Item]:
         """A user's items by conversation, of deleted ones too."""
         items = self._db.query(keys.PARTICIPANTS, keys.inbox(user_id), keys.FIRST, keys.LAST)
         return {item["conversation_id"]: item for item in items}
-
-
-def _move_mark(member: keys.Key, seq: int, now: datetime) -> Update:
-    """Forward only; a member who has left has no mark to move."""
-    changes = {"last_read_seq": seq, "last_read_at": to_ms(now)}
-    return Update(member, changes, "#last_read_seq < :seq", {"seq": seq})

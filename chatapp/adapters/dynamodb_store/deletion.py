@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import Action, Delete, Item, Put, Update
 from chatapp.adapters.dynamodb_store.client import Dynamo, new_token
-from chatapp.adapters.dynamodb_store.heads import UNCHANGED, Whole, read_whole
+from chatapp.adapters.dynamodb_store.heads import SAME_MEMBERS, Whole, read_whole
 from chatapp.adapters.dynamodb_store.remains import orphans, remove_messages
 from chatapp.adapters.times import to_ms
 from chatapp.domain.errors import ConversationNotFound, StoreUnavailable
@@ -26,7 +26,7 @@ def bury(whole: Whole, change: str) -> list[Action]:
     head, now = whole.head, to_ms(datetime.now(UTC))
     mark = {"deleted_at": now, "change": change, "revision": head["revision"] + 1}
     return [
-        Update(keys.head(head["id"]), mark, UNCHANGED, {"revision": head["revision"]}),
+        Update(keys.head(head["id"]), mark, SAME_MEMBERS, {"revision": head["revision"]}),
         Delete(keys.listed(head["id"])),
         Put(keys.unfinished(head["id"]), {"id": head["id"], "deleted_at": now}),
         *([Delete(keys.pair(head["pair"]))] if "pair" in head else []),
@@ -102,7 +102,7 @@ class Deletion:
         return attachments + self._remove(batch)
 
     def _remove(self, items: Iterable[Item]) -> list[Attachment]:
-        """Messages and idempotency keys, which lie in one partition."""
+        """Messages, idempotency keys, changes and read marks, which lie in one partition."""
         items = list(items)
         found = remove_messages(self._db, [item for item in items if "seq" in item and "content" in item])
         self._db.write_each(Delete(keys.Key(keys.MESSAGES, item["pk"], item["sk"])) for item in items)

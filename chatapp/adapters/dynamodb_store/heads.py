@@ -11,17 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chatapp.adapters.dynamodb_store import keys
-from chatapp.adapters.dynamodb_store.actions import Action, Delete, Item, Put
+from chatapp.adapters.dynamodb_store.actions import ABSENT, Action, Delete, Item, Put, Update
 from chatapp.adapters.dynamodb_store.client import Dynamo, LostRace
 from chatapp.adapters.dynamodb_store.items import to_conversation
-from chatapp.domain.errors import ConversationNotFound
+from chatapp.domain.errors import ConversationNotFound, NotAGroup
 from chatapp.domain.models import Conversation
 
 CHUNK = 250
 """Ids in one item: with the longest ids 128 kB, with UUIDs 10."""
 
-UNCHANGED = "#revision = :revision AND attribute_not_exists(#deleted_at)"
-NOTHING_SAID = "#last_seq = :last_seq"
+SAME_MEMBERS = "#revision = :revision AND attribute_not_exists(#deleted_at)"
 
 
 def is_live(head: Item | None) -> bool:
@@ -41,6 +40,8 @@ class Whole:
 
     head: Item
     chunks: list[list[str]] = field(default_factory=list)
+    written: list[int] = field(default_factory=list)
+    """The revision that wrote each chunk."""
 
     @property
     def members(self) -> list[str]:
@@ -56,6 +57,15 @@ def read_whole(db: Dynamo, conversation_id: str) -> Whole | None:
     return read_wholes(db, [conversation_id]).get(conversation_id)
 
 
+def require_group(db: Dynamo, conversation_id: str) -> Whole:
+    whole = read_whole(db, conversation_id)
+    if whole is None:
+        raise ConversationNotFound(conversationId=conversation_id)
+    if "pair" in whole.head:
+        raise NotAGroup(conversationId=conversation_id)
+    return whole
+
+
 def read_wholes(db: Dynamo, conversation_ids: Iterable[str]) -> dict[str, Whole]:
     """Those that live, by id. Raises LostRace when members changed while we read."""
     ids = list(conversation_ids)
@@ -64,7 +74,7 @@ def read_wholes(db: Dynamo, conversation_ids: Iterable[str]) -> dict[str, Whole]
     # A head and its first chunk belong together when the last change wrote both; more chunks are read after the head.
     larger = [keys.members(id_, n) for id_, head in heads.items() if _size(head) > 1 for n in range(_size(head))]
     found |= db.get_many(larger)
-    return {id_: Whole(head, _chunks(head, found)) for id_, head in heads.items()}
+    return {id_: _whole(head, found) for id_, head in heads.items()}
 
 
 def _size(head: Item) -> int:
@@ -72,12 +82,13 @@ def _size(head: Item) -> int:
     return size
 
 
-def _chunks(head: Item, found: dict[keys.Key, Item]) -> list[list[str]]:
+def _whole(head: Item, found: dict[keys.Key, Item]) -> Whole:
     chunks = [found.get(keys.members(head["id"], n)) for n in range(_size(head))]
     oldest = head["revision"] if len(chunks) == 1 else 0
     if not all(chunk and oldest <= chunk["revision"] <= head["revision"] for chunk in chunks):
         raise LostRace(doubt=False)
-    return [chunk["user_ids"] for chunk in chunks if chunk]
+    there = [chunk for chunk in chunks if chunk]
+    return Whole(head, [chunk["user_ids"] for chunk in there], [chunk["revision"] for chunk in there])
 
 
 # ---------------------------------------------------------------- changing
@@ -104,13 +115,31 @@ def _compact(chunks: list[list[str]]) -> list[list[str]]:
     return [members[start : start + CHUNK] for start in range(0, needed * CHUNK, CHUNK)]
 
 
-def write_chunks(
-    conversation_id: str, before: Sequence[list[str]], after: Sequence[list[str]], revision: int
-) -> list[Action]:
-    """Only what changed; a single chunk always, so that it carries the head's revision."""
-    writes: list[Action] = [
-        Put(keys.members(conversation_id, n), {"user_ids": chunk, "revision": revision})
-        for n, chunk in enumerate(after)
-        if len(after) == 1 or n >= len(before) or chunk != before[n]
+def move(head: Item, changes: Item) -> Update:
+    """Fails when anybody else has taken a ``rev`` since ``head`` was read, or the conversation is deleted."""
+    counted = "#changes = :changes" if "changes" in head else "attribute_not_exists(#changes)"
+    values: Item = {name: head[name] for name in ("last_seq", "changes") if name in head}
+    when = f"#last_seq = :last_seq AND {counted} AND attribute_not_exists(#deleted_at)"
+    return Update(keys.head(head["id"]), changes, when, values)
+
+
+def write_chunks(before: Whole, after: Sequence[list[str]], revision: int) -> list[Action]:
+    """Only what changed; a single chunk always, so that it carries the head's revision.
+
+    Fails when one of them is not what was read: beside a new head a chunk may have been an old one.
+    """
+    return [
+        *(
+            Put(keys.members(before.head["id"], n), {"user_ids": chunk, "revision": revision}, *_as_read(before, n))
+            for n, chunk in enumerate(after)
+            if len(after) == 1 or n >= len(before.chunks) or chunk != before.chunks[n]
+        ),
+        *(
+            Delete(keys.members(before.head["id"], n), *_as_read(before, n))
+            for n in range(len(after), len(before.chunks))
+        ),
     ]
-    return [*writes, *(Delete(keys.members(conversation_id, n)) for n in range(len(after), len(before)))]
+
+
+def _as_read(whole: Whole, n: int) -> tuple[str, dict[str, int]]:
+    return ("#revision = :written", {"written": whole.written[n]}) if n < len(whole.written) else (ABSENT, {})

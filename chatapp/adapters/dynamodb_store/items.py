@@ -53,10 +53,24 @@ def from_conversation(conversation: Conversation) -> Item:
         "updated_at": to_ms(conversation.updated_at),
         "active_at": to_ms(conversation.created_at),
         "last_seq": 0,
+        "changes": 0,
         "purged_seq": 0,
         "swept_seq": 0,
         "revision": 1,
     }
+
+
+def rev_of_head(head: Item) -> int:
+    """``changes`` counts those that are not messages. Heads from before there were revs have none."""
+    rev: int = head["last_seq"] + head.get("changes", 0)
+    return rev
+
+
+def rev_of_message(item: Item) -> int:
+    """Messages from before there were revs came before all other changes."""
+    seq: int = item["seq"]
+    rev: int = item.get("rev", seq)
+    return rev
 
 
 def from_last(last: LastMessage | None) -> Item:
@@ -85,6 +99,7 @@ def to_conversation(head: Item, participants: Iterable[str] = ()) -> Conversatio
         updated_at=from_ms(head["updated_at"]),
         last_seq=head["last_seq"],
         last=last,
+        rev=rev_of_head(head),
     )
 
 
@@ -110,6 +125,7 @@ def from_message(message: Message) -> Item:
         "id": message.id,
         "conversation_id": message.conversation_id,
         "seq": message.seq,
+        "rev": message.rev,
         "sender_id": message.sender_id,
         "recipient_id": message.recipient_id,
         "content": message.content,
@@ -157,4 +173,5 @@ def to_message(item: Item, sender: Sender) -> Message:
         edited_at=edited_at,
         is_deleted=item["is_deleted"],
         client_message_id=item.get("client_message_id"),
+        rev=rev_of_message(item),
     )

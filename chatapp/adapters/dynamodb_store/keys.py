@@ -11,6 +11,8 @@
 | conversation_participants | ``user#<id>`` | ``conversation#<id>`` | a member's marks, and their inbox |
 | messages | ``conversation#<id>`` | ``seq#<number>`` | the message |
 | messages | ``conversation#<id>`` | ``key#<hash>`` | an idempotency key |
+| messages | ``conversation#<id>`` | ``change#<rev>`` | a change that is neither a message nor a read mark |
+| messages | ``conversation#<id>`` | ``read#<user id>`` | the ``rev`` of a member's read mark |
 | messages | ``id#<message id>`` | ``id`` | which conversation and number that is |
 | messages | ``replies#<message id>`` | ``seq#<number>#<id>`` | a reply to it |
 | messages | ``file#<url>`` | ``<message id>`` | a message that carries it |
@@ -106,6 +108,22 @@ def message(conversation_id: str, seq: int) -> Key:
 def sent(conversation_id: str, sender_id: str, client_message_id: str) -> Key:
     """Where one sender's ``clientMessageId`` is remembered."""
     return Key(MESSAGES, messages(conversation_id), f"key#{_hash(json.dumps([sender_id, client_message_id]))}")
+
+
+def numbered_change(rev: int) -> str:
+    return f"change#{rev:019}"
+
+
+def change(conversation_id: str, rev: int) -> Key:
+    return Key(MESSAGES, messages(conversation_id), numbered_change(rev))
+
+
+FIRST_MARK, LAST_MARK = "read#", "read$"
+"""Between them are the marks of all members; ``$`` comes after ``#``."""
+
+
+def mark(conversation_id: str, user_id: str) -> Key:
+    return Key(MESSAGES, messages(conversation_id), f"{FIRST_MARK}{_bounded(user_id)}")
 
 
 def pointer(message_id: str) -> Key:

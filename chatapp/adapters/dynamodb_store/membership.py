@@ -7,25 +7,19 @@ from dataclasses import replace
 from datetime import datetime
 
 from chatapp.adapters.dynamodb_store import keys
-from chatapp.adapters.dynamodb_store.actions import Action, Delete, Item, Put, Update
+from chatapp.adapters.dynamodb_store.actions import Delete, Item, Put
 from chatapp.adapters.dynamodb_store.client import Dynamo, new_token
 from chatapp.adapters.dynamodb_store.deletion import Deletion, bury
-from chatapp.adapters.dynamodb_store.heads import (
-    NOTHING_SAID,
-    UNCHANGED,
-    Whole,
-    read_whole,
-    with_members,
-    without_member,
-    write_chunks,
-)
+from chatapp.adapters.dynamodb_store.heads import Whole, require_group, with_members, without_member, write_chunks
+from chatapp.adapters.dynamodb_store.outbox import Alone, Outbox
+from chatapp.adapters.dynamodb_store.recording import Recorder
 from chatapp.adapters.times import to_ms
-from chatapp.domain.errors import ConversationNotFound, NotAGroup, NotAParticipant
+from chatapp.domain.errors import NotAParticipant
 from chatapp.domain.models import Conversation
 from chatapp.ports import Departure
 
 MAX_NEW = 50
-"""New members in one transaction: beside them it has the head and at most 43 chunks."""
+"""New members in one transaction: beside them it has the head, the change and at most 43 chunks."""
 
 
 def new_member(head: Item, user_id: str, joined_at: int | None = None) -> Put:
@@ -35,129 +29,122 @@ def new_member(head: Item, user_id: str, joined_at: int | None = None) -> Put:
         "conversation_id": head["id"],
         "joined_at": head["created_at"] if joined_at is None else joined_at,
         "last_read_seq": head["last_seq"],
-        "change": head["change"],
     }
     return Put(keys.member(head["id"], user_id), item)
 
 
 class Membership:
-    def __init__(self, db: Dynamo, deletion: Deletion) -> None:
+    def __init__(self, db: Dynamo, outbox: Outbox, deletion: Deletion) -> None:
         self._db = db
+        self._outbox = outbox
         self._deletion = deletion
 
-    def add(self, conversation_id: str, user_ids: Sequence[str], now: datetime) -> tuple[Conversation, tuple[str, ...]]:
+    def add(
+        self, conversation_id: str, user_ids: Sequence[str], by: str, now: datetime
+    ) -> tuple[Conversation, tuple[str, ...]]:
         """More than ``MAX_NEW`` in several transactions. Should the engine fail between two of them, the first are
         in; the same call again adds the rest."""
         added: list[str] = []
         while True:
-            conversation, new = self._db.again(_Adding(self._db, conversation_id, user_ids, now).attempt)
+            adding = _Adding(self._db, conversation_id, user_ids, by, now)
+            conversation, new = self._outbox.send(conversation_id, Alone(adding.attempt))
             added += new
             if len(new) < MAX_NEW:
                 return conversation, tuple(added)
 
-    def remove(self, conversation_id: str, user_id: str, now: datetime) -> Departure:
-        whole, new_owner = self._db.again(_Removing(self._db, conversation_id, user_id, now).attempt)
-        remaining = [member for member in whole.members if member != user_id]
-        if not remaining:
-            gone = self._deletion.finish(whole)
-            return Departure(replace(whole.conversation, participants=()), None, gone)
-        left = replace(
-            whole.conversation,
-            participants=tuple(remaining),
-            created_by=new_owner or whole.head["created_by"],
-            updated_at=now,
-        )
-        return Departure(left, new_owner, None)
+    def remove(self, conversation_id: str, user_id: str, by: str, now: datetime) -> Departure:
+        removing = _Removing(self._db, conversation_id, user_id, by, now)
+        departure = self._outbox.send(conversation_id, Alone(removing.attempt))
+        if isinstance(departure, Whole):
+            gone = self._deletion.finish(departure)
+            return Departure(replace(departure.conversation, participants=()), None, gone)
+        return departure
 
 
 class _Adding:
     """Up to ``MAX_NEW`` people come in, however many attempts that takes."""
 
-    def __init__(self, db: Dynamo, conversation_id: str, user_ids: Sequence[str], now: datetime) -> None:
+    def __init__(self, db: Dynamo, conversation_id: str, user_ids: Sequence[str], by: str, now: datetime) -> None:
         self._db = db
         self._conversation_id = conversation_id
         self._user_ids = tuple(dict.fromkeys(user_ids))
-        self._now = now
-        self._change = new_token()
-        self._tried: list[str] = []
+        self._by = by
+        self._now = to_ms(now)
+        self._recorder: Recorder[tuple[Conversation, list[str]]] = Recorder(db, conversation_id)
 
     def attempt(self) -> tuple[Conversation, list[str]]:
-        whole = _require_group(self._db, self._conversation_id)
-        if self._succeeded():
-            return whole.conversation, self._tried
+        if done := self._recorder.earlier():
+            return done
+        whole = require_group(self._db, self._conversation_id)
         present = set(whole.members)
         new = [user_id for user_id in self._user_ids if user_id not in present][:MAX_NEW]
         if not new:
             return whole.conversation, []
-        self._tried = new
-        head, chunks = _changed(whole, self._change, self._now), with_members(whole.chunks, new)
-        head["chunks"] = len(chunks)
-        self._db.write(
-            _write_head(whole, head, f"{UNCHANGED} AND {NOTHING_SAID}", last_seq=head["last_seq"]),
-            *write_chunks(self._conversation_id, whole.chunks, chunks, head["revision"]),
-            *(new_member(head, user_id, to_ms(self._now)) for user_id in new),
+        chunks = with_members(whole.chunks, new)
+        changes = _changed(whole, chunks, self._now)
+        return self._recorder.write(
+            whole.head,
+            changes,
+            {"kind": "add", "user_ids": new, "by": self._by, "at": self._now},
+            *write_chunks(whole, chunks, changes["revision"]),
+            *(new_member(whole.head, user_id, self._now) for user_id in new),
+            result=lambda head, _: (Whole(head, chunks).conversation, new),
         )
-        return Whole(head, chunks).conversation, new
-
-    def _succeeded(self) -> bool:
-        """Whether an attempt got through and only its answer was lost."""
-        member = self._db.get(keys.member(self._conversation_id, self._tried[0])) if self._tried else None
-        return member is not None and member["change"] == self._change
 
 
 class _Removing:
     """One leaves; who was the last takes the group along."""
 
-    def __init__(self, db: Dynamo, conversation_id: str, user_id: str, now: datetime) -> None:
+    def __init__(self, db: Dynamo, conversation_id: str, user_id: str, by: str, now: datetime) -> None:
         self._db = db
         self._conversation_id = conversation_id
         self._user_id = user_id
-        self._now = now
-        self._change = new_token()
-        self._tried: tuple[Whole, str | None] | None = None
+        self._by = by
+        self._now = to_ms(now)
+        self._recorder: Recorder[Departure] = Recorder(db, conversation_id)
+        self._burial = new_token()
+        self._buried: Whole | None = None
 
-    def attempt(self) -> tuple[Whole, str | None]:
-        """The group as it was before, and its new owner."""
-        if self._tried and self._succeeded():
-            return self._tried
-        whole = _require_group(self._db, self._conversation_id)
+    def attempt(self) -> Departure | Whole:
+        """Nobody remains in a Whole, which is the group as it was before."""
+        if done := self._recorder.earlier() or self._earlier_burial():
+            return done
+        whole = require_group(self._db, self._conversation_id)
         remaining = [member for member in whole.members if member != self._user_id]
         if len(remaining) == len(whole.members):
             raise NotAParticipant(conversationId=self._conversation_id, userId=self._user_id)
-        new_owner = remaining[0] if remaining and whole.head["created_by"] == self._user_id else None
-        self._tried = (whole, new_owner)
-        self._db.write(*(self._leave(whole, new_owner) if remaining else bury(whole, self._change)))
-        return self._tried
+        return self._leave(whole, remaining) if remaining else self._bury(whole)
 
-    def _leave(self, whole: Whole, new_owner: str | None) -> list[Action]:
-        head, chunks = _changed(whole, self._change, self._now), without_member(whole.chunks, self._user_id)
-        head["chunks"] = len(chunks)
-        head["created_by"] = new_owner or head["created_by"]
-        return [
-            _write_head(whole, head, UNCHANGED),
-            *write_chunks(self._conversation_id, whole.chunks, chunks, head["revision"]),
+    def _leave(self, whole: Whole, remaining: list[str]) -> Departure:
+        new_owner = remaining[0] if whole.head["created_by"] == self._user_id else None
+        chunks = without_member(whole.chunks, self._user_id)
+        changes = _changed(whole, chunks, self._now) | {"created_by": new_owner or whole.head["created_by"]}
+        return self._recorder.write(
+            whole.head,
+            changes | {"marks": None},  # from here on the latest marks may be one less than were written
+            {
+                "kind": "remove",
+                "user_ids": [self._user_id],
+                "by": self._by,
+                "at": self._now,
+                "new_owner_id": new_owner,
+            },
+            *write_chunks(whole, chunks, changes["revision"]),
             Delete(keys.member(self._conversation_id, self._user_id)),
-        ]
+            Delete(keys.mark(self._conversation_id, self._user_id)),
+            result=lambda head, _: Departure(Whole(head, chunks).conversation, new_owner, None),
+        )
 
-    def _succeeded(self) -> bool:
-        head = self._db.get(keys.head(self._conversation_id))
-        return head is not None and head["change"] == self._change
+    def _bury(self, whole: Whole) -> Whole:
+        self._buried = whole
+        self._db.write(*bury(whole, self._burial))
+        return whole
 
-
-def _require_group(db: Dynamo, conversation_id: str) -> Whole:
-    whole = read_whole(db, conversation_id)
-    if whole is None:
-        raise ConversationNotFound(conversationId=conversation_id)
-    if "pair" in whole.head:
-        raise NotAGroup(conversationId=conversation_id)
-    return whole
-
-
-def _changed(whole: Whole, change: str, now: datetime) -> Item:
-    return whole.head | {"revision": whole.head["revision"] + 1, "change": change, "updated_at": to_ms(now)}
+    def _earlier_burial(self) -> Whole | None:
+        """Whether an attempt got through and only its answer was lost."""
+        head = self._db.get(keys.head(self._conversation_id)) if self._buried else None
+        return self._buried if head and head["change"] == self._burial else None
 
 
-def _write_head(whole: Whole, head: Item, when: str, **values: int) -> Update:
-    """Just what membership changes: sends go on beside it and move the rest."""
-    changes = {name: head[name] for name in ("revision", "change", "updated_at", "chunks", "created_by")}
-    return Update(keys.head(head["id"]), changes, when, {"revision": whole.head["revision"], **values})
+def _changed(whole: Whole, chunks: Sequence[list[str]], now: int) -> Item:
+    return {"revision": whole.head["revision"] + 1, "updated_at": now, "chunks": len(chunks)}

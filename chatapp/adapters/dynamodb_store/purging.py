@@ -1,25 +1,28 @@
 """How messages are removed for good, oldest first, conversation by conversation.
 
-Moving the head's ``purged_seq`` hides them at once; then they are swept, and ``swept_seq`` follows. Whoever moves
-``swept_seq`` has removed them and counts them, also when another had begun.
+Moving the head's ``purged_seq`` hides them at once, which is a change of the conversation; then they are swept, and
+``swept_seq`` follows. Whoever moves ``swept_seq`` has removed them and counts them, also when another had begun.
 """
 
 from __future__ import annotations
 
 from chatapp.adapters.dynamodb_store import keys, reading
 from chatapp.adapters.dynamodb_store.actions import Item, Update
-from chatapp.adapters.dynamodb_store.client import Dynamo, new_token
+from chatapp.adapters.dynamodb_store.client import Dynamo, LostRace, new_token
 from chatapp.adapters.dynamodb_store.deletion import Deletion
-from chatapp.adapters.dynamodb_store.heads import NOTHING_SAID, is_live
-from chatapp.adapters.dynamodb_store.items import from_last
+from chatapp.adapters.dynamodb_store.heads import is_live
+from chatapp.adapters.dynamodb_store.items import from_last, rev_of_message
+from chatapp.adapters.dynamodb_store.outbox import Alone, Outbox
+from chatapp.adapters.dynamodb_store.recording import Recorder
 from chatapp.adapters.dynamodb_store.remains import orphans, remove_messages
 from chatapp.domain.models import Attachment
 from chatapp.ports import Deleted
 
 
 class Purging:
-    def __init__(self, db: Dynamo, deletion: Deletion) -> None:
+    def __init__(self, db: Dynamo, outbox: Outbox, deletion: Deletion) -> None:
         self._db = db
+        self._outbox = outbox
         self._deletion = deletion
         self._reached = ""
         """Where the last call stopped, so that the next need not walk past everything that is empty already."""
@@ -43,7 +46,7 @@ class Purging:
     def _purge_conversation(self, head: Item, limit: int, attachments: list[Attachment]) -> int:
         count = 0
         while count < limit and head["swept_seq"] < head["last_seq"]:
-            batch = _Batch(self._db, head, limit - count)
+            batch = _Batch(self._db, self._outbox, head, limit - count)
             self._db.again(batch.attempt)
             count += batch.count
             attachments += batch.attachments
@@ -54,8 +57,9 @@ class Purging:
 class _Batch:
     """Some messages of one conversation, however many attempts that takes."""
 
-    def __init__(self, db: Dynamo, head: Item, limit: int) -> None:
+    def __init__(self, db: Dynamo, outbox: Outbox, head: Item, limit: int) -> None:
         self._db = db
+        self._outbox = outbox
         self.head = head
         self._limit = limit
         self._change = new_token()
@@ -76,18 +80,12 @@ class _Batch:
         if head["swept_seq"] == head["last_seq"]:
             return
         if head["swept_seq"] == head["purged_seq"]:
-            self.head = head = self._hide(head)
+            hiding = _Hiding(self._db, head["id"], self._limit)
+            hidden = self._outbox.send(head["id"], Alone(hiding.attempt))
+            if hidden is None:
+                raise LostRace(doubt=False)
+            self.head = head = hidden
         self._sweep(head, min(head["purged_seq"], head["swept_seq"] + self._limit))
-
-    def _hide(self, head: Item) -> Item:
-        to = min(head["purged_seq"] + self._limit, head["last_seq"])
-        changes: Item = {"purged_seq": to}
-        when, values = "#purged_seq = :purged_seq", {"purged_seq": head["purged_seq"]}
-        if to == head["last_seq"]:
-            changes |= from_last(None)
-            when, values = f"{when} AND {NOTHING_SAID}", values | {"last_seq": head["last_seq"]}
-        self._db.write(Update(keys.head(head["id"]), changes, when, values))
-        return head | changes
 
     def _sweep(self, head: Item, to: int) -> None:
         swept = head["swept_seq"]
@@ -97,3 +95,29 @@ class _Batch:
         changes: Item = {"swept_seq": to, "swept_by": self._change}
         self._db.write(Update(keys.head(head["id"]), changes, "#swept_seq = :swept_seq", {"swept_seq": swept}))
         self.count, self.head = self._sweeping, head | changes
+
+
+class _Hiding:
+    """The oldest messages are not shown any more."""
+
+    def __init__(self, db: Dynamo, conversation_id: str, limit: int) -> None:
+        self._db = db
+        self._conversation_id = conversation_id
+        self._limit = limit
+        self._recorder: Recorder[Item] = Recorder(db, conversation_id)
+
+    def attempt(self) -> Item | None:
+        """The head afterwards; None when another was quicker."""
+        if done := self._recorder.earlier():
+            return done
+        head = self._db.get(keys.head(self._conversation_id))
+        if head is None or not is_live(head) or not head["swept_seq"] == head["purged_seq"] < head["last_seq"]:
+            return None
+        to = min(head["purged_seq"] + self._limit, head["last_seq"])
+        newest = self._db.get(keys.message(self._conversation_id, to))
+        if newest is None:
+            raise LostRace(doubt=False)  # the head was read before the rest of its transaction could be
+        changes: Item = {"purged_seq": to, "purged_rev": rev_of_message(newest)}
+        changes |= from_last(None) if to == head["last_seq"] else {}
+        entry: Item = {"kind": "purge", "through_seq": to}
+        return self._recorder.write(head, changes, entry, result=lambda after, _: after)

@@ -18,8 +18,11 @@ WALK_PAGE = 100
 def find(db: Dynamo, message_id: str) -> tuple[Item, Item, Message] | None:
     """The message's item, its conversation's head, and what is shown of it."""
     pointer = db.get(keys.pointer(message_id))
-    if pointer is None:
-        return None
+    return find_at(db, pointer) if pointer else None
+
+
+def find_at(db: Dynamo, pointer: Item) -> tuple[Item, Item, Message] | None:
+    """As ``find``, of which the pointer is known: it never changes."""
     message_key, head_key = (
         keys.message(pointer["conversation_id"], pointer["seq"]),
         keys.head(pointer["conversation_id"]),

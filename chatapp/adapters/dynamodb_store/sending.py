@@ -3,17 +3,19 @@ what points at it, and its idempotency key. A few messages of one conversation c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import ABSENT, Action, Item, Put, Update
-from chatapp.adapters.dynamodb_store.client import Dynamo, RequestRefused
-from chatapp.adapters.dynamodb_store.heads import NOTHING_SAID, is_live, require_live
-from chatapp.adapters.dynamodb_store.items import from_last, from_message, to_conversation
+from chatapp.adapters.dynamodb_store.client import Dynamo
+from chatapp.adapters.dynamodb_store.delivery import Delivery, Found, deliver
+from chatapp.adapters.dynamodb_store.heads import is_live, move
+from chatapp.adapters.dynamodb_store.items import from_last, from_message, rev_of_message, to_conversation
+from chatapp.adapters.dynamodb_store.outbox import Entry
 from chatapp.adapters.dynamodb_store.reading import find
 from chatapp.adapters.times import from_ms, to_ms
-from chatapp.domain.errors import ChatError, IdempotencyKeyReused, InvalidData, NotAParticipant
+from chatapp.domain.errors import IdempotencyKeyReused, InvalidData, NotAParticipant
 from chatapp.domain.models import Conversation, LastMessage, Message
 from chatapp.domain.text import preview
 from chatapp.ports import Appended
@@ -22,36 +24,30 @@ MAX_TOGETHER = 16
 """A message needs up to six actions (itself, pointer, key, reply, file, its sender's mark), a transaction has 100,
 and one is the head's."""
 
-Outcome = Appended | Exception
-
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Send:
+class Send(Entry[Appended]):
     draft: Message
     fingerprint: str
 
 
-class Sending:
-    def __init__(self, db: Dynamo) -> None:
-        self._db = db
+def sending(db: Dynamo) -> Callable[[Sequence[Send]], list[Appended | Exception]]:
+    """Delivers the first so many of these sends of one conversation."""
 
-    def deliver(self, sends: Sequence[Send]) -> list[Outcome]:
-        """The outcomes of the first so many of these sends of one conversation."""
-        together = _together(sends)
-        try:
-            return _Delivery(self._db, together).outcomes()
-        except RequestRefused as exc:
-            if len(together) == 1:
-                return [exc]
-            return self.deliver(together[:1])  # one of them it is; each by itself
+    def delivery(sends: Sequence[Send]) -> _Sending:
+        return _Sending(db, sends[0].draft.conversation_id, sends)
 
-    def find_repeated(self, send: Send) -> Message | None:
-        head_key, sent_key = keys.head(send.draft.conversation_id), _sent(send.draft)
-        if send.draft.client_message_id is None:
-            return None
-        found = self._db.get_many([head_key, sent_key])
-        head, known = found.get(head_key), found.get(sent_key)
-        return _earlier(self._db, known, to_conversation(head), send) if head and known and is_live(head) else None
+    return lambda sends: deliver(delivery, _together(sends))
+
+
+def find_repeated(db: Dynamo, send: Send) -> Message | None:
+    """What was sent under the key of this; None when there is none."""
+    head_key, sent_key = keys.head(send.draft.conversation_id), _sent(send.draft)
+    if send.draft.client_message_id is None:
+        return None
+    found = db.get_many([head_key, sent_key])
+    head, known = found.get(head_key), found.get(sent_key)
+    return _earlier(db, known, to_conversation(head), send) if head and known and is_live(head) else None
 
 
 def _together(sends: Sequence[Send]) -> list[Send]:
@@ -67,88 +63,46 @@ def _together(sends: Sequence[Send]) -> list[Send]:
     return taken
 
 
-class _Delivery:
-    """What becomes of some sends, however many attempts that takes."""
+class _Sending(Delivery[Send, Appended]):
+    def wanted(self, entry: Send, *, again: bool) -> Collection[keys.Key]:
+        draft = entry.draft
+        return [
+            keys.member(draft.conversation_id, draft.sender_id),
+            *([_sent(draft)] if draft.client_message_id is not None else []),
+            *([keys.pointer(draft.id)] if again else []),
+        ]
 
-    def __init__(self, db: Dynamo, sends: Sequence[Send]) -> None:
-        self._db = db
-        self._sends = sends
-        self._conversation_id = sends[0].draft.conversation_id
-        self._settled: dict[Send, Outcome] = {}
-        self._attempts = 0
-
-    def outcomes(self) -> list[Outcome]:
-        try:
-            self._db.again(self._attempt)
-        except RequestRefused:
-            raise
-        except ChatError as exc:
-            return [self._settled.get(send, exc) for send in self._sends]
-        return [self._settled[send] for send in self._sends]
-
-    def _attempt(self) -> None:
-        found = self._read()
-        self._attempts += 1
-        head, new = found.get(keys.head(self._conversation_id)), []
-        for send in self._sends:
-            if send not in self._settled and not self._settle(found, head, send):
-                new.append(send)
-        if new and head:
-            self._write(head, new)
-
-    def _read(self) -> dict[keys.Key, Item]:
-        wanted = [keys.head(self._conversation_id)]
-        for send in self._sends:
-            draft = send.draft
-            wanted.append(keys.member(self._conversation_id, draft.sender_id))
-            if draft.client_message_id is not None:
-                wanted.append(_sent(draft))
-            if self._attempts:
-                wanted.append(keys.pointer(draft.id))
-        return self._db.get_many(wanted)
-
-    # ------------------------------------------------------------ deciding
-    def _settle(self, found: dict[keys.Key, Item], head: Item | None, send: Send) -> bool:
-        """Whether there is nothing to write for it any more."""
-        try:
-            outcome = self._decide(found, head, send)
-        except ChatError as exc:
-            outcome = exc
-        if outcome is not None:
-            self._settled[send] = outcome
-        return outcome is not None
-
-    def _decide(self, found: dict[keys.Key, Item], head: Item | None, send: Send) -> Outcome | None:
-        draft = send.draft
-        head = require_live(head, self._conversation_id)
+    def decide(self, found: Found, head: Item, entry: Send) -> Appended | None:
+        draft = entry.draft
         conversation = to_conversation(head)
-        if pointer := found.get(keys.pointer(draft.id)):  # an earlier attempt got through; its answer did not
-            ours = replace(draft, seq=pointer["seq"], recipient_id=conversation.other_than(draft.sender_id))
-            return Appended(ours, conversation, duplicate=False)
-        if keys.member(self._conversation_id, draft.sender_id) not in found:
-            raise NotAParticipant(conversationId=self._conversation_id, userId=draft.sender_id)
-        if draft.client_message_id is not None and (known := found.get(_sent(draft))):
-            return Appended(_earlier(self._db, known, conversation, send), conversation, duplicate=True)
         other = conversation.other_than(draft.sender_id)
+        if pointer := found.get(keys.pointer(draft.id)):  # an earlier attempt got through; its answer did not
+            ours = replace(draft, seq=pointer["seq"], rev=pointer["rev"], recipient_id=other)
+            return Appended(ours, conversation, duplicate=False)
+        if keys.member(draft.conversation_id, draft.sender_id) not in found:
+            raise NotAParticipant(conversationId=draft.conversation_id, userId=draft.sender_id)
+        if draft.client_message_id is not None and (known := found.get(_sent(draft))):
+            return Appended(_earlier(self._db, known, conversation, entry), conversation, duplicate=True)
         if other is not None and draft.recipient_id not in (None, other):
             raise InvalidData({"recipientId": ["not_in_conversation"]})
         return None
 
-    # ------------------------------------------------------------ writing
-    def _write(self, head: Item, sends: Sequence[Send]) -> None:
+    def plan(self, found: Found, head: Item, entries: Sequence[Send]) -> tuple[list[Action], dict[Send, Appended]]:
         conversation, appended = to_conversation(head), {}
         marks: dict[str, Update] = {}
         actions: list[Action] = []
-        for send in sends:
-            draft = send.draft
-            recipient_id = conversation.other_than(draft.sender_id)
-            message = replace(draft, seq=conversation.last_seq + 1, recipient_id=recipient_id)
-            conversation = replace(conversation, last_seq=message.seq, last=_last(message))
+        for send in entries:
+            message = replace(
+                send.draft,
+                seq=conversation.last_seq + 1,
+                rev=conversation.rev + 1,
+                recipient_id=conversation.other_than(send.draft.sender_id),
+            )
+            conversation = replace(conversation, last_seq=message.seq, rev=message.rev, last=_last(message))
             appended[send] = Appended(message, conversation, duplicate=False)
             marks[message.sender_id] = _mark(message)
             actions += _new_message(message, send.fingerprint)
-        self._db.write(_advance(head, conversation), *marks.values(), *actions)
-        self._settled.update(appended)
+        return [_advance(head, conversation), *marks.values(), *actions], appended
 
 
 def _earlier(db: Dynamo, known: Item, conversation: Conversation, send: Send) -> Message:
@@ -162,6 +116,7 @@ def _earlier(db: Dynamo, known: Item, conversation: Conversation, send: Send) ->
         draft,
         id=known["message_id"],
         seq=known["seq"],
+        rev=rev_of_message(known),
         timestamp=from_ms(known["timestamp"]),
         recipient_id=conversation.other_than(draft.sender_id),
         content="",
@@ -187,13 +142,13 @@ def _mark(message: Message) -> Update:
 
 def _advance(head: Item, conversation: Conversation) -> Update:
     changes = from_last(conversation.last)
-    changes |= {"last_seq": conversation.last_seq, "active_at": changes["last_at"]}
-    when = f"{NOTHING_SAID} AND attribute_not_exists(#deleted_at)"
-    return Update(keys.head(conversation.id), changes, when, {"last_seq": head["last_seq"]})
+    changes |= {"last_seq": conversation.last_seq, "last_rev": conversation.rev, "active_at": changes["last_at"]}
+    return move(head, changes)
 
 
 def _new_message(message: Message, fingerprint: str) -> list[Action]:
-    place: Item = {"conversation_id": message.conversation_id, "seq": message.seq, "sender_id": message.sender_id}
+    numbers: Item = {"seq": message.seq, "rev": message.rev}
+    place: Item = {"conversation_id": message.conversation_id, "sender_id": message.sender_id, **numbers}
     writes: list[Action] = [
         Put(keys.message(message.conversation_id, message.seq), from_message(message), ABSENT),
         Put(keys.pointer(message.id), place, ABSENT),
@@ -204,8 +159,8 @@ def _new_message(message: Message, fingerprint: str) -> list[Action]:
             "client_message_id": message.client_message_id,
             "fingerprint": fingerprint,
             "message_id": message.id,
-            "seq": message.seq,
             "timestamp": to_ms(message.timestamp),
+            **numbers,
         }
         writes.append(Put(_sent(message), key, ABSENT))
     if message.reply_to is not None:

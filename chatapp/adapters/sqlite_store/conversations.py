@@ -10,9 +10,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from chatapp.adapters.cursors import make_cursor, read_cursor
+from chatapp.adapters.sqlite_store.changes import read_changes, record, take_rev
 from chatapp.adapters.sqlite_store.database import Database
 from chatapp.adapters.sqlite_store.rows import to_attachment, to_conversation, to_entry, to_json
 from chatapp.adapters.times import from_ms, to_ms
+from chatapp.domain.changes import Changes, MembersAction
 from chatapp.domain.errors import ConversationNotFound, NotAGroup, NotAParticipant
 from chatapp.domain.models import Conversation, InboxEntry, Page
 from chatapp.ports import Deleted, Departure, ReadMark
@@ -88,7 +90,7 @@ class SqliteConversations:
 
     # ------------------------------------------------------------ members
     def add_participants(
-        self, conversation_id: str, user_ids: Sequence[str], *, now: datetime
+        self, conversation_id: str, user_ids: Sequence[str], *, by: str, now: datetime
     ) -> tuple[Conversation, tuple[str, ...]]:
         def work(connection: sqlite3.Connection) -> tuple[Conversation, tuple[str, ...]]:
             group = _require_group(connection, conversation_id)
@@ -96,12 +98,44 @@ class SqliteConversations:
             if added:
                 _insert_participants(connection, group, added, to_ms(now))
                 _set_updated(connection, conversation_id, now)
+                record(
+                    connection,
+                    conversation_id,
+                    MembersAction.ADD,
+                    user_ids=to_json(added),
+                    changed_by=by,
+                    changed_at=to_ms(now),
+                )
             return _require(connection, conversation_id), added
 
         return self._database.write(work)
 
-    def remove_participant(self, conversation_id: str, user_id: str, *, now: datetime) -> Departure:
-        return self._database.write(lambda connection: _remove(connection, conversation_id, user_id, now))
+    def remove_participant(self, conversation_id: str, user_id: str, *, by: str, now: datetime) -> Departure:
+        return self._database.write(lambda connection: _remove(connection, conversation_id, user_id, by, now))
+
+    def set_details(
+        self, conversation_id: str, *, name: str, description: str | None, by: str, now: datetime
+    ) -> tuple[Conversation, bool]:
+        def work(connection: sqlite3.Connection) -> tuple[Conversation, bool]:
+            group = _require_group(connection, conversation_id)
+            if (group.name, group.description) == (name, description):
+                return group, False
+            connection.execute(
+                "UPDATE conversations SET name = ?, description = ? WHERE id = ?", (name, description, conversation_id)
+            )
+            _set_updated(connection, conversation_id, now)
+            record(
+                connection,
+                conversation_id,
+                "details",
+                name=name,
+                description=description,
+                changed_by=by,
+                changed_at=to_ms(now),
+            )
+            return _require(connection, conversation_id), True
+
+        return self._database.write(work)
 
     def mark_read(self, conversation_id: str, user_id: str, *, now: datetime) -> ReadMark:
         def read(connection: sqlite3.Connection) -> sqlite3.Row:
@@ -111,11 +145,13 @@ class SqliteConversations:
             row = _require_entry(connection, conversation_id, user_id)
             if _is_read(row):  # by the same user's other device, since we looked
                 return _unmoved(row)
+            rev = take_rev(connection, conversation_id)
             connection.execute(
-                "UPDATE participants SET last_read_seq = ?, last_read_at = ? WHERE conversation_id = ? AND user_id = ?",
-                (row["last_seq"], to_ms(now), conversation_id, user_id),
+                """UPDATE participants SET last_read_seq = ?, last_read_at = ?, read_rev = ?
+                   WHERE conversation_id = ? AND user_id = ?""",
+                (row["last_seq"], to_ms(now), rev, conversation_id, user_id),
             )
-            return ReadMark(True, row["last_seq"], now)
+            return ReadMark(True, row["last_seq"], now, rev)
 
         # Clients ask every second while a chat is open: nearly always there is nothing to write.
         row = self._database.read(read)
@@ -123,6 +159,15 @@ class SqliteConversations:
 
     def delete(self, conversation_id: str) -> Deleted:
         return self._database.write(lambda connection: _delete(connection, _require(connection, conversation_id)))
+
+    # ------------------------------------------------------------ the past
+    def changes(self, conversation_id: str, *, since: int, limit: int, user_id: str | None = None) -> Changes:
+        def work(connection: sqlite3.Connection) -> Changes:
+            if user_id is not None:
+                _require_entry(connection, conversation_id, user_id)
+            return read_changes(connection, _require_row(connection, conversation_id), since, limit)
+
+        return self._database.read(work)
 
 
 # ---------------------------------------------------------------- inside a transaction
@@ -140,10 +185,15 @@ def _participants(connection: sqlite3.Connection, conversation_id: str) -> list[
     return [row["user_id"] for row in rows]
 
 
-def _require(connection: sqlite3.Connection, conversation_id: str) -> Conversation:
+def _require_row(connection: sqlite3.Connection, conversation_id: str) -> sqlite3.Row:
     row = _find(connection, conversation_id)
     if row is None:
         raise ConversationNotFound(conversationId=conversation_id)
+    return row
+
+
+def _require(connection: sqlite3.Connection, conversation_id: str) -> Conversation:
+    row = _require_row(connection, conversation_id)
     return to_conversation(row, _participants(connection, conversation_id))
 
 
@@ -160,8 +210,7 @@ def _require_entry(connection: sqlite3.Connection, conversation_id: str, user_id
     ).fetchone()
     if row is not None:
         return row
-    if _find(connection, conversation_id) is None:
-        raise ConversationNotFound(conversationId=conversation_id)
+    _require_row(connection, conversation_id)
     raise NotAParticipant(conversationId=conversation_id, userId=user_id)
 
 
@@ -206,7 +255,7 @@ def _set_updated(connection: sqlite3.Connection, conversation_id: str, now: date
     connection.execute("UPDATE conversations SET updated_at = ? WHERE id = ?", (to_ms(now), conversation_id))
 
 
-def _remove(connection: sqlite3.Connection, conversation_id: str, user_id: str, now: datetime) -> Departure:
+def _remove(connection: sqlite3.Connection, conversation_id: str, user_id: str, by: str, now: datetime) -> Departure:
     group = _require_group(connection, conversation_id)
     if user_id not in group.participants:
         raise NotAParticipant(conversationId=conversation_id, userId=user_id)
@@ -218,6 +267,15 @@ def _remove(connection: sqlite3.Connection, conversation_id: str, user_id: str, 
     if new_owner:
         connection.execute("UPDATE conversations SET created_by = ? WHERE id = ?", (new_owner, conversation_id))
     _set_updated(connection, conversation_id, now)
+    record(
+        connection,
+        conversation_id,
+        MembersAction.REMOVE,
+        user_ids=to_json([user_id]),
+        new_owner_id=new_owner,
+        changed_by=by,
+        changed_at=to_ms(now),
+    )
     return Departure(_require(connection, conversation_id), new_owner, None)
 
 

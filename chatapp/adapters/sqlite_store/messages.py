@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from chatapp.adapters.cursors import make_cursor, read_cursor
+from chatapp.adapters.sqlite_store.changes import record, record_purge
 from chatapp.adapters.sqlite_store.database import Database
 from chatapp.adapters.sqlite_store.rows import MESSAGE_COLUMNS, to_attachment, to_conversation, to_message
 from chatapp.adapters.times import from_ms, to_ms
@@ -21,7 +22,7 @@ from chatapp.domain.errors import (
 )
 from chatapp.domain.models import Attachment, Conversation, LastMessage, Message, Page
 from chatapp.domain.text import preview
-from chatapp.ports import Appended, Deleted
+from chatapp.ports import Appended, Deleted, Retracted
 
 
 class SqliteMessages:
@@ -39,23 +40,24 @@ class SqliteMessages:
 
         return self._database.read(work)
 
-    def edit(self, message_id: str, *, content: str, preview: str, now: datetime) -> Message:
-        def work(connection: sqlite3.Connection) -> Message:
+    def edit(self, message_id: str, *, content: str, preview: str, now: datetime) -> tuple[Message, int]:
+        def work(connection: sqlite3.Connection) -> tuple[Message, int]:
             if _require(connection, message_id).is_deleted:
                 raise MessageDeletedAlready(messageId=message_id)
             connection.execute(
                 "UPDATE messages SET content = ?, edited_at = ? WHERE id = ?", (content, to_ms(now), message_id)
             )
             connection.execute("UPDATE conversations SET last_preview = ? WHERE last_id = ?", (preview, message_id))
-            return _require(connection, message_id)
+            message = _require(connection, message_id)
+            return message, record(connection, message.conversation_id, "edit", seq=message.seq)
 
         return self._database.write(work)
 
-    def delete(self, message_id: str) -> tuple[Message, Deleted]:
-        def work(connection: sqlite3.Connection) -> tuple[Message, Deleted]:
+    def delete(self, message_id: str) -> Retracted:
+        def work(connection: sqlite3.Connection) -> Retracted:
             before = _require(connection, message_id)
             if before.is_deleted:
-                return before, Deleted(None, 0, ())
+                return Retracted(before, Deleted(None, 0, ()), 0)
             connection.execute(
                 """UPDATE messages SET is_deleted = 1, content = '', file_url = NULL, file_name = NULL,
                    file_size = NULL, file_type = NULL, thumbnail_url = NULL WHERE id = ?""",
@@ -64,7 +66,8 @@ class SqliteMessages:
             connection.execute("UPDATE messages SET reply_preview = '' WHERE reply_to = ?", (message_id,))
             connection.execute("UPDATE conversations SET last_preview = '' WHERE last_id = ?", (message_id,))
             orphans = _orphans(connection, [before.attachment] if before.attachment else [])
-            return _require(connection, message_id), Deleted(None, 1, orphans)
+            rev = record(connection, before.conversation_id, "delete", seq=before.seq)
+            return Retracted(_require(connection, message_id), Deleted(None, 1, orphans), rev)
 
         return self._database.write(work)
 
@@ -132,7 +135,7 @@ def _append(connection: sqlite3.Connection, draft: Message, fingerprint: str) ->
     other = head.other_than(draft.sender_id)
     if other is not None and draft.recipient_id not in (None, other):
         raise InvalidData({"recipientId": ["not_in_conversation"]})
-    message = replace(draft, seq=head.last_seq + 1, recipient_id=other)
+    message = replace(draft, seq=head.last_seq + 1, rev=head.rev + 1, recipient_id=other)
     last = LastMessage(
         message.id,
         message.sender_id,
@@ -154,7 +157,7 @@ def _append(connection: sqlite3.Connection, draft: Message, fingerprint: str) ->
                 to_ms(message.timestamp),
             ),
         )
-    return Appended(message, replace(head, last_seq=message.seq, last=last), duplicate=False)
+    return Appended(message, replace(head, last_seq=message.seq, rev=message.rev, last=last), duplicate=False)
 
 
 def _require_sender(connection: sqlite3.Connection, draft: Message) -> Conversation:
@@ -201,8 +204,9 @@ def _earlier(connection: sqlite3.Connection, head: Conversation, draft: Message,
 def _insert(connection: sqlite3.Connection, message: Message) -> None:
     connection.execute(
         """INSERT INTO messages (conversation_id, seq, id, sender_id, recipient_id, content, message_type, file_url,
-               file_name, file_size, file_type, thumbnail_url, reply_to, reply_preview, timestamp, client_message_id)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+               file_name, file_size, file_type, thumbnail_url, reply_to, reply_preview, timestamp, client_message_id,
+               other_changes)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             message.conversation_id,
             message.seq,
@@ -220,6 +224,7 @@ def _insert(connection: sqlite3.Connection, message: Message) -> None:
             message.reply_preview,
             to_ms(message.timestamp),
             message.client_message_id,
+            message.rev - message.seq,
         ),
     )
 
@@ -253,8 +258,8 @@ def _purge(connection: sqlite3.Connection, limit: int) -> Deleted:
         "DELETE FROM messages WHERE conversation_id = ? AND seq = ?",
         [(row["conversation_id"], row["seq"]) for row in rows],
     )
-    newest = {row["conversation_id"]: row["seq"] for row in rows}
-    for conversation_id, seq in newest.items():
+    newest = {row["conversation_id"]: (row["seq"], row["rev"]) for row in rows}
+    for conversation_id, (seq, rev) in newest.items():
         connection.execute(
             "UPDATE participants SET last_read_seq = max(last_read_seq, ?) WHERE conversation_id = ?",
             (seq, conversation_id),
@@ -264,5 +269,6 @@ def _purge(connection: sqlite3.Connection, limit: int) -> Deleted:
                WHERE id = ? AND last_seq = ?""",
             (conversation_id, seq),
         )
+        record_purge(connection, conversation_id, through_seq=seq, through_rev=rev)
     attachments = [attachment for row in rows if (attachment := to_attachment(row))]
     return Deleted(None, len(rows), _orphans(connection, attachments))

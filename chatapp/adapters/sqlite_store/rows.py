@@ -22,7 +22,7 @@ from chatapp.domain.models import (
 MESSAGE_COLUMNS = """
     m.conversation_id, m.seq, m.id, m.sender_id, m.recipient_id, m.content, m.message_type, m.file_url, m.file_name,
     m.file_size, m.file_type, m.thumbnail_url, m.reply_to, m.reply_preview, m.timestamp, m.edited_at, m.is_deleted,
-    m.client_message_id, u.name AS sender_name, u.avatar AS sender_avatar
+    m.client_message_id, m.rev, u.name AS sender_name, u.avatar AS sender_avatar
     FROM messages m LEFT JOIN users u ON u.id = m.sender_id
 """
 """Every message is read with its sender beside it."""
@@ -64,6 +64,7 @@ def to_conversation(row: sqlite3.Row, participants: Iterable[str] | None = None)
         updated_at=from_ms(row["updated_at"]),
         last_seq=row["last_seq"],
         last=last,
+        rev=row["rev"],
     )
 
 
@@ -101,4 +102,5 @@ def to_message(row: sqlite3.Row) -> Message:
         edited_at=edited_at,
         is_deleted=bool(row["is_deleted"]),
         client_message_id=row["client_message_id"],
+        rev=row["rev"],
     )

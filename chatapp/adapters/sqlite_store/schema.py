@@ -94,6 +94,48 @@ STEPS = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX idempotency_keys_by_conversation ON idempotency_keys (conversation_id);
     """,
+    # Durable changes are numbered: a message's and a conversation's rev is computed from what other changes there were,
+    # so that no message that is there already needs rewriting.
+    """
+    ALTER TABLE conversations ADD COLUMN other_changes INTEGER NOT NULL DEFAULT 0;    -- all that are not messages
+    ALTER TABLE conversations ADD COLUMN rev INTEGER AS (last_seq + other_changes) VIRTUAL;
+    ALTER TABLE conversations ADD COLUMN purged_rev INTEGER NOT NULL DEFAULT 0;       -- of the newest purged message
+    ALTER TABLE messages ADD COLUMN other_changes INTEGER NOT NULL DEFAULT 0;         -- those before it
+    ALTER TABLE messages ADD COLUMN rev INTEGER AS (seq + other_changes) VIRTUAL;
+    ALTER TABLE participants ADD COLUMN read_rev INTEGER NOT NULL DEFAULT 0;          -- when the mark was moved last
+
+    -- What is neither a message nor a read mark.
+    CREATE TABLE changes (
+        conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+        rev INTEGER NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('edit', 'delete', 'add', 'remove', 'details', 'purge')),
+        seq INTEGER,           -- edit, delete: of the message; purge: of the newest message purged
+        user_ids TEXT,         -- add, remove
+        new_owner_id TEXT,     -- remove: when it was the owner
+        name TEXT,             -- details
+        description TEXT,      -- details
+        changed_by TEXT,       -- add, remove, details
+        changed_at INTEGER,    -- add, remove, details
+        PRIMARY KEY (conversation_id, rev)
+    ) STRICT, WITHOUT ROWID;
+
+    -- A purge and read marks that were there before revs count as changes after the messages.
+    INSERT INTO changes (conversation_id, rev, kind, seq)
+        SELECT id, last_seq + 1, 'purge', purged_seq FROM (
+            SELECT id, last_seq, coalesce(
+                (SELECT min(seq) - 1 FROM messages WHERE conversation_id = conversations.id), last_seq
+            ) AS purged_seq FROM conversations
+        ) WHERE purged_seq > 0;
+    UPDATE conversations SET other_changes = 1, purged_rev = changes.seq
+        FROM changes WHERE changes.conversation_id = conversations.id;
+    UPDATE participants SET read_rev = moved.rev FROM (
+        SELECT p.number, c.rev + row_number() OVER (PARTITION BY c.id ORDER BY p.number) AS rev
+        FROM participants p JOIN conversations c ON c.id = p.conversation_id WHERE p.last_read_at IS NOT NULL
+    ) AS moved WHERE moved.number = participants.number;
+    UPDATE conversations SET other_changes = other_changes + (
+        SELECT count(*) FROM participants p WHERE p.conversation_id = conversations.id AND p.read_rev > 0
+    );
+    """,
 )
 
 

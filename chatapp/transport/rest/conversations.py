@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import jsonify
 from flask.views import MethodView
 
-from chatapp.domain.commands import AddParticipants, CreateConversation, ListPage, MarkAsRead, RemoveParticipant
+from chatapp.domain.commands import (
+    AddParticipants,
+    CreateConversation,
+    ListPage,
+    MarkAsRead,
+    ReadChanges,
+    RemoveParticipant,
+    UpdateGroup,
+)
 from chatapp.protocol import examples
 from chatapp.protocol.requests import (
+    ChangesQuerySchema,
     CreateConversationSchema,
     PageSchema,
     ParticipantsBodySchema,
     ReaderBodySchema,
     RemoveParticipantQuerySchema,
+    UpdateGroupBodySchema,
 )
 from chatapp.protocol.schemas import (
     AllConversationsSchema,
+    ChangesSchema,
     ConversationDeletedSchema,
     ConversationSchema,
     ConversationsSchema,
@@ -25,7 +37,7 @@ from chatapp.protocol.schemas import (
     MessagesReadSchema,
     ParticipantsAddedSchema,
 )
-from chatapp.protocol.views import conversation_view, inbox_view
+from chatapp.protocol.views import changes_view, conversation_view, inbox_view
 from chatapp.transport.auth import actor_for
 from chatapp.transport.rest.resource import Resource, extension, next_link
 
@@ -62,6 +74,14 @@ class Conversation(MethodView):
         """One conversation"""
         return extension().chat.conversations.get(conversation_id)
 
+    @blueprint.arguments(UpdateGroupBodySchema, example={"name": "Otro nombre", "userId": "user123"})
+    @blueprint.response(200, ConversationSchema, example=examples.NEW_GROUP)
+    @blueprint.fails(403, 404, 413, 415)
+    def patch(self, command: UpdateGroup, conversation_id: str) -> Any:
+        """Give a group another name or description; what is not mentioned stays"""
+        named = replace(command, conversation_id=conversation_id)
+        return extension().chat.conversations.update_group(named, actor=actor_for(command.actor_id))
+
     @blueprint.response(200, ConversationDeletedSchema)
     @blueprint.fails(404)
     def delete(self, conversation_id: str) -> Any:
@@ -80,6 +100,18 @@ class Inbox(MethodView):
         if extension().settings.legacy_front_end:
             return jsonify(InboxEntrySchema(many=True).dump(entries))
         return {"conversations": entries}
+
+
+@blueprint.route("/<conversation_id>/changes")
+class Changes(MethodView):
+    @blueprint.arguments(ChangesQuerySchema, location="query")
+    @blueprint.response(200, ChangesSchema, example=examples.CHANGES)
+    @blueprint.fails(403, 404)
+    def get(self, query: dict[str, Any], conversation_id: str) -> Any:
+        """Every durable change after `since`, in order; go on with the answer's `rev` while `hasMore`"""
+        command = ReadChanges(conversation_id=conversation_id, since=query["since"], limit=query["limit"])
+        found = extension().chat.catch_up.changes(command, actor=actor_for(query["user_id"]))
+        return changes_view(conversation_id, found)
 
 
 @blueprint.route("/<conversation_id>/participants")

@@ -13,6 +13,7 @@ from chatapp.settings import Settings
 from chatapp.transport.sockets.direct import use_direct_sockets
 from chatapp.transport.sockets.fanout import FanoutManager
 from chatapp.transport.sockets.library import never_wait_for_goodbyes, use_own_websocket
+from chatapp.transport.sockets.packet_log import PacketLog
 from chatapp.transport.sockets.packets import ChatPacket
 
 FRAME_MAX_BYTES = 16 * 1024 * 1024
@@ -24,8 +25,11 @@ POLL_MAX_PACKETS = 10_000
 PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS = 25, 20
 """socket.io's own defaults, in whole seconds because the library sends them so."""
 
+UNNOTICED_SECONDS = PING_INTERVAL_SECONDS + 2 * PING_TIMEOUT_SECONDS
+"""How long a connection may be gone before the library looks and sees it."""
 
-def create_socketio(app: Flask, settings: Settings) -> SocketIO:
+
+def create_socketio(app: Flask, settings: Settings, packet_log: PacketLog) -> SocketIO:
     """The server without its namespace, which needs the chat, which needs the server to publish."""
     Payload.max_decode_packets = POLL_MAX_PACKETS
     origins = settings.cors_origins
@@ -34,7 +38,7 @@ def create_socketio(app: Flask, settings: Settings) -> SocketIO:
         path=settings.socket_path,
         async_mode="gevent",
         async_handlers=False,  # a client's events are handled in the order sent
-        client_manager=FanoutManager(),
+        client_manager=FanoutManager(packet_log),
         serializer=ChatPacket,
         json=WireJson,
         manage_session=False,

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from chatapp.transport.sockets.direct import DirectSocket
 
 
 @dataclass(slots=True)
 class Connection:
-    """``user_id`` is whom the socket speaks for: from the handshake, or from ``user_join``."""
+    """``user_id`` is whom the socket speaks for: from the handshake, or from ``user_join``. ``pid`` is the secret by
+    which the client may take the connection up again; None when it cannot."""
 
     socket_id: str
     address: str
     language: str
     user_id: str | None = None
+    pid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """How a CONNECT is answered. ``begin`` is called with the client's transport right after ``answer`` was sent, and
+    ``cancel`` instead when the client has gone meanwhile. Neither waits."""
+
+    socket_id: str
+    answer: dict[str, Any]
+    begin: Callable[[DirectSocket], object]
+    cancel: Callable[[], object]

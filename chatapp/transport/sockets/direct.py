@@ -21,9 +21,11 @@ PROBE, PROBED, UPGRADE = "2probe", "3probe", "5"
 
 
 class DirectSocket(engineio.socket.Socket):
-    """``websocket`` is set once the client has one, and the library's queue is empty from then on."""
+    """``websocket`` is set once the client has one, and the library's queue is empty from then on. ``sent`` is the
+    last number in the packet log that was sent; None where the client has no use for numbers."""
 
     websocket: WebSocket | None = None
+    sent: int | None = None
     connected: bool
     upgraded: bool
     closing: bool
@@ -36,6 +38,14 @@ class DirectSocket(engineio.socket.Socket):
             raise SocketIsClosedError
         else:
             self.websocket.write_soon(message_frame(pkt.encode()))
+
+    def receive(self, pkt: packet.Packet) -> None:
+        """Engine.IO's goodbye ends the transport, as the loss of it does. Who leaves for good has said so before, in
+        Socket.IO; to the library both are the same."""
+        if pkt.packet_type == packet.CLOSE:
+            self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+        else:
+            super().receive(pkt)
 
     def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
         if self.websocket is None:

@@ -8,8 +8,10 @@ from typing import Any
 from chatapp.domain import commands
 from chatapp.domain.models import Actor
 from chatapp.protocol.outgoing import user_left
-from chatapp.protocol.views import conversation_view
+from chatapp.protocol.views import changes_view, conversation_view
+from chatapp.services.catching_up import Synced
 from chatapp.services.chat import Chat
+from chatapp.transport.errors import describe
 from chatapp.transport.sockets.connections import Connection
 
 Handler = Callable[[Chat, Connection, Any, Actor], Any]
@@ -31,6 +33,7 @@ def _join_room(chat: Chat, connection: Connection, command: commands.JoinRoom, a
     return {
         "conversation_id": entry.conversation.id,
         "last_seq": entry.conversation.last_seq,
+        "rev": entry.conversation.rev,
         "last_read_seq": entry.last_read_seq,
         "unread_count": entry.unread_count,
     }
@@ -85,6 +88,27 @@ def _add_participants(chat: Chat, _: Connection, command: commands.AddParticipan
     return conversation_view(group, added_users=added)
 
 
+def _update_group(chat: Chat, _: Connection, command: commands.UpdateGroup, actor: Actor) -> Any:
+    return chat.conversations.update_group(command, actor=actor)
+
+
+def _sync(chat: Chat, connection: Connection, command: commands.Sync, actor: Actor) -> Any:
+    answers = chat.catch_up.sync(command, actor=actor)
+    return {
+        "conversations": [
+            changes_view(answer.conversation_id, answer.changes, error=_refusal(answer, connection.language))
+            for answer in answers
+        ]
+    }
+
+
+def _refusal(answer: Synced, language: str) -> dict[str, Any] | None:
+    if answer.error is None:
+        return None
+    failure = describe(answer.error, language)
+    return {"code": failure.code, "message": failure.message, "details": failure.details}
+
+
 def _leave_group(chat: Chat, _: Connection, command: commands.LeaveGroup, actor: Actor) -> Any:
     return user_left(chat.conversations.leave_group(command, actor=actor))
 
@@ -104,5 +128,7 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.MarkAsRead: _mark_as_read,
     commands.CreateConversation: _create_group,
     commands.AddParticipants: _add_participants,
+    commands.UpdateGroup: _update_group,
     commands.LeaveGroup: _leave_group,
+    commands.Sync: _sync,
 }

@@ -12,7 +12,11 @@ from typing import Any
 
 import engineio
 import socketio
+from socketio import packet
+from socketio.exceptions import ConnectionRefusedError
 
+from chatapp.transport.sockets.connections import Welcome
+from chatapp.transport.sockets.rooms import NAMESPACE
 from chatapp.transport.sockets.websocket import WebSocket
 
 FIRST_CHARACTERS = frozenset("0123456b")
@@ -41,6 +45,38 @@ def begin_ids_with_the_worker(server: socketio.Server) -> None:
     """Session ids begin with the process id in hex and a dot: any worker then knows whose a session is."""
     unowned = server.eio.generate_id
     server.eio.generate_id = lambda: f"{os.getpid():x}.{unowned()}"
+
+
+def answer_connects(server: socketio.Server, greet: Callable[[Mapping[str, Any], Any], Welcome]) -> None:
+    """The library gives each connection a new id and says no more than that; here ``greet`` decides, and may wait.
+
+    It gets the request and what the client sent, and raises ConnectionRefusedError. A client that is gone when it has
+    decided is forgotten; the library would keep it for ever."""
+    library_s = server._handle_connect
+
+    def handle_connect(eio_sid: str, namespace: str | None, data: Any) -> None:
+        def is_connected() -> bool:
+            return server.manager.sid_from_eio_sid(eio_sid, NAMESPACE) is not None
+
+        environ = server.environ.get(eio_sid)
+        if (namespace or NAMESPACE) != NAMESPACE or is_connected() or environ is None:
+            library_s(eio_sid, namespace, data)  # which refuses it
+            return
+        try:
+            welcome = greet(environ, data)
+        except ConnectionRefusedError as refusal:
+            answer = server.packet_class(packet.CONNECT_ERROR, data=refusal.error_args, namespace=NAMESPACE)
+            server._send_packet(eio_sid, answer)
+            return
+        socket = server.eio.sockets.get(eio_sid)
+        if socket is None or socket.closed or is_connected():
+            welcome.cancel()
+            return
+        server.manager.register(welcome.socket_id, NAMESPACE, eio_sid)
+        server._send_packet(eio_sid, server.packet_class(packet.CONNECT, welcome.answer, namespace=NAMESPACE))
+        welcome.begin(socket)
+
+    server._handle_connect = handle_connect
 
 
 class WebSocketTransport:

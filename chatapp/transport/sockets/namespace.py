@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,9 +20,11 @@ from chatapp.transport.addresses import client_address
 from chatapp.transport.auth import actor_for, handshake_user
 from chatapp.transport.errors import Failure, describe, language_of
 from chatapp.transport.limits import CONNECTIONS, RateLimits
-from chatapp.transport.sockets.connections import Connection
+from chatapp.transport.sockets.connections import Connection, Welcome
+from chatapp.transport.sockets.direct import DirectSocket
 from chatapp.transport.sockets.handlers import HANDLERS
 from chatapp.transport.sockets.packets import Call
+from chatapp.transport.sockets.recovery import Recovery, Returning
 from chatapp.transport.sockets.rooms import NAMESPACE
 
 log = structlog.get_logger(__name__)
@@ -30,23 +33,24 @@ log = structlog.get_logger(__name__)
 class ChatNamespace(Namespace):
     """Events do not run in a Flask request context: to build one costs more than most of them."""
 
-    def __init__(self, chat: Chat, settings: Settings, limits: RateLimits) -> None:
+    def __init__(self, chat: Chat, settings: Settings, limits: RateLimits, recovery: Recovery) -> None:
         super().__init__(NAMESPACE)
         self._chat = chat
         self._settings = settings
         self._limits = limits
+        self._recovery = recovery
         self._connections: dict[str, Connection] = {}
 
     def trigger_event(self, event: str | Call, *args: Any) -> Any:
-        """The library's one entrance: ``connect`` and ``disconnect`` are its own, a ``Call`` is a client's."""
-        if isinstance(event, Call):
-            return self._answer(args[0], event)
-        return self._connect(*args) if event == "connect" else self._disconnect(*args)
+        """The library's one entrance: ``disconnect`` is its own, a ``Call`` is a client's."""
+        return self._answer(args[0], event) if isinstance(event, Call) else self._disconnect(*args)
 
     # ------------------------------------------------------------ connections
-    def _connect(self, socket_id: str, environ: Mapping[str, Any], auth: Any) -> None:
+    def greet(self, environ: Mapping[str, Any], auth: Any) -> Welcome:
+        """The client has a new connection, or goes on with one that was lost. Raises ConnectionRefusedError."""
         address = client_address(environ, self._settings.trusted_proxies)
         language = language_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        socket_id = self.server.eio.generate_id()
         try:
             self._limits.take(CONNECTIONS, address)
             user_id = handshake_user(auth)
@@ -58,13 +62,39 @@ class ChatNamespace(Namespace):
             log.exception("connecting failed", connection_id=socket_id)
             failure = describe("internal_error", language)
             raise ConnectionRefusedError(failure.message, _told(failure)) from error
-        self._connections[socket_id] = Connection(socket_id, address, language, user_id)
-        log.info("connected", connection_id=socket_id, address=address)
+        returning = None
+        connection = Connection(socket_id, address, language, user_id)
+        if self._recovery.is_offered(environ):
+            returning = self._recovery.find(auth, user_id)
+            if returning is None:
+                connection.pid = self._recovery.new_pid()
+            else:
+                session = returning.session
+                user_id = session.user_id or user_id
+                connection = Connection(session.socket_id, address, language, user_id, session.pid)
+        answer = {"sid": connection.socket_id, **({"pid": connection.pid} if connection.pid else {})}
+        return Welcome(
+            connection.socket_id,
+            answer,
+            begin=partial(self._begin, connection, auth, returning),
+            cancel=partial(self._recovery.give_up, returning),
+        )
+
+    def _begin(self, connection: Connection, auth: Any, returning: Returning | None, transport: DirectSocket) -> None:
+        self._connections[connection.socket_id] = connection
+        self._recovery.begin(connection, transport, auth, returning)
+        log.info(
+            "connected",
+            connection_id=connection.socket_id,
+            address=connection.address,
+            recovered=returning is not None,
+        )
 
     def _disconnect(self, socket_id: str, reason: str) -> None:
         connection = self._connections.pop(socket_id, None)
         if connection is None:
             return
+        self._recovery.lose(connection, reason)
         # Nobody's too: it may be on its way in just now.
         self._chat.presence.disconnect(connection.user_id or "", socket_id)
         log.info("disconnected", connection_id=socket_id, reason=reason)

@@ -49,8 +49,14 @@ class SocketPublisher:
                 row.name,
                 row.schema.dump(row.body(event)),
                 to=rooms,
-                skip_sid=self._rooms.sockets_of(audience.except_user) if audience.except_user else None,
+                skip_sid=self._skipped(audience),
                 namespace=NAMESPACE,
             )
         except Exception:  # what happened has happened; a client that missed it catches up by seq
             log.exception("publishing %s failed", row.name)
+
+    def _skipped(self, audience: Audience) -> list[str]:
+        skipped = self._rooms.sockets_of(audience.except_user) if audience.except_user else []
+        if audience.except_lost_in or audience.except_lost_of:
+            skipped = skipped + self._rooms.lost(audience.except_lost_in, audience.except_lost_of)
+        return skipped

@@ -5,13 +5,17 @@ from __future__ import annotations
 import socketio
 
 from chatapp.domain.rooms import EVERYONE, conversation_room, user_room
+from chatapp.transport.sockets.lost_sessions import LostSessions
 
 NAMESPACE = "/"
 
 
 class SocketRooms:
-    def __init__(self, server: socketio.Server) -> None:
+    """Lost sessions are in rooms as their sockets were, and leave them on the same occasions."""
+
+    def __init__(self, server: socketio.Server, lost: LostSessions) -> None:
         self._server = server
+        self._lost = lost
 
     def admit(self, socket_id: str, user_id: str) -> None:
         self._enter(socket_id, EVERYONE)
@@ -29,18 +33,28 @@ class SocketRooms:
         self._server.leave_room(socket_id, conversation_room(conversation_id), namespace=NAMESPACE)
 
     def evict(self, user_id: str, conversation_id: str) -> None:
-        for socket_id in self.sockets_of(user_id):
+        for socket_id in self._live_sockets_of(user_id):
             self.leave(socket_id, conversation_id)
+        self._lost.evict(user_id, conversation_room(conversation_id))
 
     def close(self, conversation_id: str) -> None:
         self._server.close_room(conversation_room(conversation_id), namespace=NAMESPACE)
+        self._lost.close(conversation_room(conversation_id))
 
     def disconnect(self, user_id: str) -> None:
-        for socket_id in self.sockets_of(user_id):
+        for socket_id in self._live_sockets_of(user_id):
             self._server.disconnect(socket_id, namespace=NAMESPACE)
+        self._lost.drop(user_id)
 
     def sockets_of(self, user_id: str) -> list[str]:
-        """The ids of a user's sockets here."""
+        """The ids of a user's sockets here, and of those whose connection is lost."""
+        return self._live_sockets_of(user_id) + self._lost.sockets_of(user_id)
+
+    def lost(self, room: str | None, user_id: str | None) -> list[str]:
+        """The ids of the sockets whose connection is lost, in this room or of this user."""
+        return self._lost.sockets_in(room or "") + self._lost.sockets_of(user_id or "")
+
+    def _live_sockets_of(self, user_id: str) -> list[str]:
         participants = self._server.manager.get_participants(NAMESPACE, user_room(user_id))
         return [socket_id for socket_id, _ in participants]
 

@@ -74,7 +74,7 @@ describe('groups', { concurrency: 4 }, () => { // each test has people and conve
     const { juan, maria, ana, group, everybody } = await ventas(t);
     const participants = [juan.userId, maria.userId, ana.userId];
     const ack = await during(everybody, () => juan.done('add_user_to_group', { conversationId: group.id, participants: [maria.userId, ana.userId] }));
-    like(ack, { ...group, participants, updatedAt: time, addedUsers: [ana.userId] });
+    like(ack, { ...group, participants, updatedAt: time, rev: 1, addedUsers: [ana.userId] });
     for (const client of everybody) hears(client, ...added(group, [ana.userId], juan.userId, participants));
     const again = await during(everybody, () => juan.done('add_user_to_group', { conversationId: group.id, participants: [ana.userId] }));
     assert.deepEqual(again.addedUsers, []);
@@ -117,7 +117,7 @@ describe('groups', { concurrency: 4 }, () => { // each test has people and conve
     const participants = [juan.userId, maria.userId, ana.userId];
     const url = `/api/conversations/${group.id}/participants`;
     const body = await during(everybody, () => answered(201, rest.post(url, { participants: [ana.userId, maria.userId] })));
-    like(body, { ...group, participants, updatedAt: time, addedUsers: [ana.userId] });
+    like(body, { ...group, participants, updatedAt: time, rev: 1, addedUsers: [ana.userId] });
     for (const client of everybody) hears(client, ...added(group, [ana.userId], juan.userId, participants));
     assert.deepEqual((await answered(201, rest.post(url, { participants: [ana.userId] }))).addedUsers, []);
   });
@@ -127,7 +127,7 @@ describe('groups', { concurrency: 4 }, () => { // each test has people and conve
     const participants = [juan.userId, maria.userId, ana.userId];
     const url = `/api/conversations/${group.id}/participants`;
     const body = await during(everybody, () => answered(201, rest.post(url, { userId: ana.userId, addedBy: maria.userId })));
-    like(body, { ...group, participants, updatedAt: time, addedUsers: [ana.userId], success: true, conversationId: group.id, userId: ana.userId });
+    like(body, { ...group, participants, updatedAt: time, rev: 1, addedUsers: [ana.userId], success: true, conversationId: group.id, userId: ana.userId });
     for (const client of everybody) hears(client, ...added(group, [ana.userId], maria.userId, participants));
   });
 
@@ -216,7 +216,7 @@ describe('groups', { concurrency: 4 }, () => { // each test has people and conve
     const url = `/api/conversations/${group.id}/participants/${maria.userId}`;
     like(await answered(403, rest.delete(url, { params: { removedBy: luis.userId } })), failure(403, 'not_group_creator'));
     const body = await during(everybody, () => answered(200, rest.delete(url, { params: { removedBy: juan.userId } })));
-    like(body, { ...group, participants: [juan.userId, luis.userId], updatedAt: time });
+    like(body, { ...group, participants: [juan.userId, luis.userId], updatedAt: time, rev: 1 });
     hears(maria, ['user_removed_from_group', {
       ...named(group), userId: maria.userId, userName: 'María', removedBy: juan.userId, removedByName: 'Juan', timestamp: time,
     }]);
@@ -231,7 +231,7 @@ describe('groups', { concurrency: 4 }, () => { // each test has people and conve
     const { juan, maria, group, everybody } = await ventas(t);
     const url = `/api/conversations/${group.id}/participants/${maria.userId}`;
     like(await during(everybody, () => answered(200, rest.delete(url, { params: { removedBy: maria.userId } }))), {
-      ...group, participants: [juan.userId], updatedAt: time,
+      ...group, participants: [juan.userId], updatedAt: time, rev: 1,
     });
     assert.deepEqual(maria.heard().map(([name]) => name), ['group_left']);
     assert.deepEqual(juan.heard().map(([name]) => name), ['user_left_group', 'group_participants_updated']);

@@ -107,7 +107,7 @@ describe('presence', { concurrency: 4 }, () => { // each test has people and con
     await withTimeout('reconnect', back);
     await arrive();
     await client.upgraded();
-    assert.notEqual(client.socket.id, before);
+    assert.deepEqual([client.socket.id, client.socket.recovered], [before, true]); // and did not mind joining again
     marker.close(); // as above
     await maria.next('user_status_update', ({ userId }) => userId === marker.userId);
     await settle([maria]);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { World, answered, during, enter, rest, say } from './harness.mjs';
-import { failure, hears, inboxEntry, like, time } from './shapes.mjs';
+import { failure, hears, inboxEntry, like, number, time } from './shapes.mjs';
 
 async function unreadChat(t, count = 3) {
   const world = new World(t);
@@ -38,7 +38,7 @@ describe('reading', { concurrency: 3 }, () => { // each test has people and conv
   test('the own list says what is unread, and no more after reading', async (t) => {
     const { juan, maria, group } = await unreadChat(t);
     const listed = {
-      ...group, lastMessage: 'n3', lastMessageAt: time, lastSeq: 3, updatedAt: time,
+      ...group, lastMessage: 'n3', lastMessageAt: time, lastSeq: 3, rev: number, updatedAt: time,
     };
     like(await inbox(juan), [inboxEntry({ ...listed, unreadCount: 3 })]);
     const [marias] = await inbox(maria);
@@ -72,7 +72,7 @@ describe('reading', { concurrency: 3 }, () => { // each test has people and conv
     assert.deepEqual(juan.heard().map(([name, { unreadCount }]) => [name, unreadCount]), [['unread_message_group', 1], ['unread_message_group', 2]]);
     await enter(group, juan);
     const state = await juan.done('join_room', { conversationId: group.id, userId: juan.userId });
-    assert.deepEqual(state, { conversationId: group.id, lastSeq: 5, lastReadSeq: 3, unreadCount: 2 });
+    assert.deepEqual(state, { conversationId: group.id, lastSeq: 5, rev: 6, lastReadSeq: 3, unreadCount: 2 });
   });
 
   test('the own list puts the latest activity first', async (t) => {

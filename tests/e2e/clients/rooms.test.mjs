@@ -16,7 +16,7 @@ describe('rooms', { concurrency: 3 }, () => { // each test has people and conver
     const everybody = [juan, maria, ana, secondDevice];
     const asked = { conversationId: group.id, userId: maria.userId };
     const state = await during(everybody, () => maria.done('join_room', asked));
-    like(state, { conversationId: group.id, lastSeq: 2, lastReadSeq: 0, unreadCount: 2 });
+    like(state, { conversationId: group.id, lastSeq: 2, rev: 2, lastReadSeq: 0, unreadCount: 2 });
     hears(juan, ['user_joined', asked]);
     hears(maria, ['user_joined', asked]);
     hears(ana);

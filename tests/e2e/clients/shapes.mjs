@@ -43,7 +43,8 @@ export const user = (beside) => ({
 
 export const conversation = (beside) => ({
   id: uuid, type: 'private', name: null, description: null, participants: Array.isArray, createdBy: text,
-  createdAt: time, updatedAt: time, lastMessage: null, lastMessageAt: null, lastSeq: 0, ...beside,
+  createdAt: time, updatedAt: time, lastMessage: null, lastMessageAt: null, lastSeq: 0,
+  rev: number, ...beside,
 });
 
 export const inboxEntry = (beside) => ({
@@ -62,6 +63,10 @@ export const message = (sender, beside) => ({
 export const unread = (sender, beside) => ({
   conversationId: uuid, messageId: uuid, senderId: sender.id, senderName: sender.name, senderAvatar: sender.avatar,
   messagePreview: text, timestamp: time, unreadCount: 1, ...beside,
+});
+
+export const change = (rev, type, beside) => ({
+  rev, type, message: null, read: null, members: null, details: null, throughSeq: null, ...beside,
 });
 
 export const PHRASES = {

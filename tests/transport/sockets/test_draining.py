@@ -22,13 +22,16 @@ from chatapp.transport.sockets.draining import (
     drain,
 )
 from chatapp.transport.sockets.fanout import FanoutManager
+from chatapp.transport.sockets.packet_log import PacketLog
 
 PATIENCE = 10.0
 
 
 @pytest.fixture
 def server() -> socketio.Server:
-    return socketio.Server(async_mode="gevent", client_manager=FanoutManager())
+    return socketio.Server(
+        async_mode="gevent", client_manager=FanoutManager(PacketLog("worker", keep_seconds=0, now=time.monotonic))
+    )
 
 
 def polling(server: socketio.Server, transport: str, *, joined: bool = True) -> engineio.socket.Socket:

@@ -13,6 +13,7 @@ from chatapp.protocol.wire_json import WireJson
 from chatapp.transport.sockets import fanout
 from chatapp.transport.sockets.direct import DirectSocket, use_direct_sockets
 from chatapp.transport.sockets.fanout import FanoutManager
+from chatapp.transport.sockets.packet_log import PacketLog
 from chatapp.transport.sockets.packets import ChatPacket
 from chatapp.transport.sockets.websocket import message_frame
 
@@ -31,20 +32,22 @@ class Server:
     """A Socket.IO server with our manager, and sockets that nobody is behind."""
 
     def __init__(self) -> None:
-        self.manager = FanoutManager()
+        self.log = PacketLog("w", keep_seconds=60, now=lambda: 0.0)
+        self.manager = FanoutManager(self.log)
         self.server = socketio.Server(
             async_mode="gevent", client_manager=self.manager, serializer=ChatPacket, json=WireJson, logger=False
         )
 
-    def direct(self, name: str, *rooms: str) -> Wire:
+    def direct(self, name: str, *rooms: str, counts: bool = False) -> Wire:
         socket = DirectSocket(self.server.eio, name)
+        socket.sent = 0 if counts else None
         socket.websocket = wire = Wire()  # type: ignore[assignment]
         self._enter(name, socket, rooms)
         return wire
 
     def polling(self, name: str, *rooms: str) -> list[str]:
         sent: list[str] = []
-        socket = SimpleNamespace(closed=False, send=lambda packet: sent.append(packet.encode()))
+        socket = SimpleNamespace(closed=False, sent=None, send=lambda packet: sent.append(packet.encode()))
         self._enter(name, socket, rooms)
         return sent
 
@@ -78,6 +81,63 @@ def test_all_get_the_same_bytes_made_once(server: Server, monkeypatch: pytest.Mo
     server.emit(to="room")
     assert len(made) == 1
     assert all(wire.frames[0] is wires[0].frames[0] for wire in wires)
+
+
+def test_who_can_come_back_gets_an_offset_besides_and_the_others_do_not(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(fanout, "message_frame", lambda text: made.append(text) or message_frame(text))
+    plain, *counting = server.direct("a", "room"), *(server.direct(f"c{n}", "room", counts=True) for n in range(3))
+    server.emit(to="room")
+    server.emit(to="room")
+    assert plain.frames == [TOLD, TOLD]
+    for wire in counting:
+        assert wire.frames == [message_frame(f'42["told",1,"w.{number}"]') for number in (1, 2)]
+    assert len(made) == 4, "one frame of each kind for each broadcast"
+    assert {server.server.eio.sockets[f"c{n}"].sent for n in range(3)} == {2}
+    assert [entry.text for entry in server.log.after(0)] == ['2["told",1]'] * 2
+
+
+def test_who_polls_and_can_come_back_gets_the_same(server: Server) -> None:
+    sent = server.polling("a", "room")
+    server.server.eio.sockets["a"].sent = 0
+    server.emit(to="a")
+    assert sent == ['42["told",1,"w.1"]']
+    assert server.server.eio.sockets["a"].sent == 1
+
+
+def test_nothing_is_kept_that_nobody_can_come_back_for(server: Server) -> None:
+    server.direct("a", "room")
+    server.direct("b", "elsewhere", counts=True)
+    server.emit(to="room")
+    server.emit(to="b", skip_sid="b")
+    assert server.log.number == 0
+
+
+def test_what_is_told_where_somebody_is_awaited_is_kept_though_nobody_hears_it(server: Server) -> None:
+    server.log.awaited = {"room"}
+    counting = server.direct("a", "other", counts=True)
+    server.emit(to="room")
+    server.emit(to="other", skip_sid=["x"])
+    server.emit(to=["room", "other"])
+    server.emit(to="nowhere")
+    assert [(entry.number, list(entry.rooms), set(entry.skipped)) for entry in server.log.after(0)] == [
+        (1, ["room"], set()),
+        (2, ["other"], {"x"}),
+        (3, ["room", "other"], set()),
+    ]
+    assert counting.frames == [message_frame(f'42["told",1,"w.{number}"]') for number in (2, 3)]
+
+
+def test_since_when_a_socket_is_in_a_room_is_known_and_can_be_set_back(server: Server) -> None:
+    server.direct("a", "one", counts=True)
+    server.emit(to="a")
+    server.manager.basic_enter_room("a", "/", "two")
+    server.manager.basic_enter_room("a", "/", "one")
+    assert server.manager.entered("a") == {"a": 0, "one": 0, "two": 1}
+    server.manager.backdate("a", {"two": 0, "never": 0})
+    assert server.manager.entered("a") == {"a": 0, "one": 0, "two": 0}
 
 
 def test_a_socket_in_several_of_the_rooms_hears_it_once(server: Server) -> None:

@@ -21,16 +21,23 @@ from gevent import socket as gevent_socket
 from geventwebsocket.gunicorn.workers import GeventWebSocketWorker
 from geventwebsocket.handler import WebSocketHandler
 from gunicorn.workers.ggevent import GeventWorker, PyWSGIServer
+from socketio.exceptions import ConnectionRefusedError
 
 from chatapp.transport.sockets import POLL_MAX_PACKETS
+from chatapp.transport.sockets.connections import Welcome
+from chatapp.transport.sockets.direct import DirectSocket
+from chatapp.transport.sockets.fanout import FanoutManager
 from chatapp.transport.sockets.library import (
     FIRST_CHARACTERS,
     WebSocketTransport,
+    answer_connects,
     begin_ids_with_the_worker,
     never_wait_for_goodbyes,
     use_own_websocket,
 )
+from chatapp.transport.sockets.packet_log import PacketLog
 from chatapp.transport.sockets.packets import ChatPacket
+from chatapp.transport.sockets.recovery import LOSSES, PYTHON_TIME
 from chatapp.transport.worker import ChatHandler, ChatServer, ChatWorker
 from tests.e2e.wire import BINARY, TEXT, client_frame, server_frame
 from tests.e2e.wire import CLOSE as CLOSE_FRAME
@@ -106,6 +113,112 @@ def test_the_libraries_log_where_they_are_told_to() -> None:
     told = logging.getLogger("chatapp.library.test")
     server = socketio.Server(async_mode="gevent", logger=told, engineio_logger=told)
     assert (server.logger, server.eio.logger) == (told, told)
+
+
+# ---------------------------------------------------------------- answering a CONNECT
+class Greeter:
+    """Connections without a network: what is sent, by transport, and what becomes of each welcome."""
+
+    def __init__(self, server: socketio.Server) -> None:
+        log = PacketLog("w", keep_seconds=60, now=lambda: 0.0)
+        self.server = server
+        server.manager = FanoutManager(log)
+        server.manager.set_server(server)
+        server.register_namespace(socketio.Namespace("/"))
+        self.sent: list[tuple[str, str]] = []
+        server._send_packet = lambda eio_sid, packet: self.sent.append((eio_sid, packet.encode()))
+        self.happened: list[str] = []
+        self.meanwhile: Any = lambda: None
+        answer_connects(server, self.greet)
+
+    def greet(self, environ: Any, auth: Any) -> Welcome:
+        if auth == "refuse me":
+            raise ConnectionRefusedError("no", {"code": "refused"})
+        self.meanwhile()
+        return Welcome(
+            "sid",
+            {"sid": "sid", "pid": "secret"},
+            begin=lambda transport: self.happened.append(f"began {transport.sid}"),
+            cancel=lambda: self.happened.append("cancelled"),
+        )
+
+    def connect(self, eio_sid: str, packet: str) -> None:
+        self.server.eio.sockets.setdefault(eio_sid, engineio.socket.Socket(self.server.eio, eio_sid))
+        self.server.environ[eio_sid] = {}
+        self.server._handle_eio_message(eio_sid, packet)
+
+
+@pytest.fixture
+def greeter(server: socketio.Server) -> Greeter:
+    return Greeter(server)
+
+
+def test_a_connect_reaches_the_method_we_replace() -> None:
+    source = inspect.getsource(socketio.Server._handle_eio_message)
+    assert "self._handle_connect(eio_sid, pkt.namespace, pkt.data)" in source
+    source = inspect.getsource(socketio.Server._handle_connect)
+    assert "packet.CONNECT, {'sid': sid}, namespace=namespace" in source, "it may say more by now by itself"
+
+
+def test_who_is_welcome_gets_the_answer_and_is_connected_under_that_id(greeter: Greeter) -> None:
+    greeter.connect("eio", "0{}")
+    assert greeter.sent == [("eio", '0{"sid":"sid","pid":"secret"}')]
+    assert greeter.happened == ["began eio"]
+    assert greeter.server.manager.is_connected("sid", "/")
+    assert greeter.server.manager.sid_from_eio_sid("eio", "/") == "sid"
+    assert greeter.server.rooms("sid") == ["sid"]
+
+
+def test_who_is_not_gets_the_reason(greeter: Greeter) -> None:
+    greeter.connect("eio", '0"refuse me"')
+    assert greeter.sent == [("eio", '4{"message":"no","data":{"code":"refused"}}')]
+    assert greeter.happened == []
+    assert greeter.server.manager.sid_from_eio_sid("eio", "/") is None
+
+
+def test_another_namespace_and_a_second_connect_are_refused_by_the_library(greeter: Greeter) -> None:
+    greeter.connect("eio", "0")
+    greeter.connect("eio", "0")
+    greeter.connect("eio", "0/admin,")
+    assert greeter.sent[1:] == [("eio", '4"Unable to connect"'), ("eio", '4/admin,"Unable to connect"')]
+    assert greeter.happened == ["began eio"]
+    assert greeter.server.rooms("sid") == ["sid"]
+
+
+@pytest.mark.parametrize("how", ["closed", "gone", "connected meanwhile"])
+def test_a_client_that_is_gone_when_it_is_answered_is_forgotten(greeter: Greeter, how: str) -> None:
+    def leave() -> None:
+        if how == "closed":
+            greeter.server.eio.sockets["eio"].closed = True
+        elif how == "gone":
+            del greeter.server.eio.sockets["eio"]
+        else:
+            greeter.server.manager.register("other", "/", "eio")
+
+    greeter.meanwhile = leave
+    greeter.connect("eio", "0")
+    assert (greeter.sent, greeter.happened) == ([], ["cancelled"])
+    assert not greeter.server.manager.is_connected("sid", "/")
+
+
+def test_the_python_client_tells_itself_by_its_time() -> None:
+    assert PYTHON_TIME.fullmatch(engineio.Client()._get_url_timestamp().removeprefix("&t="))
+
+
+def test_the_library_gives_losses_the_names_we_know() -> None:
+    reason = engineio.Server.reason
+    assert LOSSES == (reason.TRANSPORT_CLOSE, reason.TRANSPORT_ERROR, reason.PING_TIMEOUT)
+    assert len({*LOSSES, reason.CLIENT_DISCONNECT, reason.SERVER_DISCONNECT}) == 5
+    source = inspect.getsource(engineio.socket.Socket.receive)
+    assert "reason=self.server.reason.CLIENT_DISCONNECT" in source, "direct.py need not tell the two goodbyes apart"
+
+
+def test_the_end_of_a_transport_is_a_loss_and_no_goodbye(server: socketio.Server) -> None:
+    reasons: list[str] = []
+    server.eio.on("disconnect", lambda sid, reason: reasons.append(reason))
+    socket = DirectSocket(server.eio, "eio")
+    socket.receive(engineio.packet.Packet(CLOSE))
+    assert reasons == [server.eio.reason.TRANSPORT_CLOSE]
 
 
 # ---------------------------------------------------------------- session ids

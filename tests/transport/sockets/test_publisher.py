@@ -24,9 +24,11 @@ from chatapp.domain.events import (
 from chatapp.domain.rooms import EVERYONE
 from chatapp.protocol import outgoing
 from chatapp.protocol.outgoing import Outgoing
+from chatapp.transport.sockets.lost_sessions import LostSessions
+from chatapp.transport.sockets.packet_log import PacketLog
 from chatapp.transport.sockets.publisher import SocketPublisher
 from chatapp.transport.sockets.rooms import SocketRooms
-from tests.fakes import START, FakeBus
+from tests.fakes import START, FakeBus, ManualScheduler
 from tests.protocol.test_outgoing import FILE_REPLY, GROUP, JUAN, MESSAGE
 
 
@@ -36,7 +38,9 @@ class Sockets:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.server = socketio.Server(async_mode="threading")
-        self.rooms = SocketRooms(self.server)
+        log = PacketLog("one", keep_seconds=60, now=lambda: 0.0)
+        self.lost = LostSessions(log, keep_seconds=60, scheduler=ManualScheduler())
+        self.rooms = SocketRooms(self.server, self.lost)
         self.bus = FakeBus("one")
         self.publisher = SocketPublisher(self.server, self.rooms, self.bus)
         self.heard: list[tuple[str, str]] = []
@@ -100,7 +104,7 @@ def test_only_the_rooms_given_hear_it(sockets: Sockets) -> None:
 
 
 def test_each_row_of_an_event_has_rooms_of_its_own(sockets: Sockets) -> None:
-    event = MessagesRead("pair", "juan", START, 7, ("maria", "ana"))
+    event = MessagesRead("pair", "juan", START, 7, 9, ("maria", "ana"))
     sockets.publisher.publish(event)
     assert sockets.by() == {
         "messages_marked_as_read": {"juan-1"},
@@ -112,7 +116,7 @@ def test_each_row_of_an_event_has_rooms_of_its_own(sockets: Sockets) -> None:
 
 
 def test_an_event_goes_once_to_each_room(sockets: Sockets) -> None:
-    event = MessagesRead("pair", "juan", START, 7, ("juan", "ana"))
+    event = MessagesRead("pair", "juan", START, 7, 9, ("juan", "ana"))
     sockets.publisher.relay(event)
     assert sockets.bus.published == [("user:juan", event), ("user:ana", event)]
 
@@ -169,7 +173,7 @@ def test_what_cannot_be_told_is_logged_and_not_raised(
     still_heard: Collection[str],
 ) -> None:
     broken(sockets, monkeypatch)
-    event = MessagesRead("pair", "juan", START, 7, ("ana",))
+    event = MessagesRead("pair", "juan", START, 7, 9, ("ana",))
     with caplog.at_level(logging.ERROR):
         sockets.publisher.publish(event)
     assert caplog.records[0].getMessage() == "publishing messages_marked_as_read failed"
