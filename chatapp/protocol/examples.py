@@ -305,6 +305,7 @@ _OUTGOING: dict[str, Example] = {
         "message": "No participa en la conversación",
         "details": {"conversationId": PRIVATE},
     },
+    "server_draining": {"reconnectInMs": 2350},
 }
 
 EVENT_EXAMPLES: dict[str, Example] = {**_INCOMING, **_OUTGOING}

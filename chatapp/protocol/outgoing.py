@@ -1,6 +1,6 @@
 """Every event the server sends, each a row: what happened, what it is called, who hears it, what they are told.
 
-``ROWS`` turn domain events into broadcasts; ``DIRECT`` are answers to the one socket that asked. No other place names
+``ROWS`` turn domain events into broadcasts; ``DIRECT`` are told to one socket alone. No other place names
 an outgoing event.
 """
 
@@ -48,7 +48,7 @@ class Outgoing(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """An event for the asking socket alone."""
+    """An event for one socket alone, the asking one or one that is to be closed."""
 
     name: str
     schema: WireSchema
@@ -416,8 +416,22 @@ DELETE_ERROR = Direct("delete_message_error", schemas.ActionErrorSchema(), "A de
 LEAVE_GROUP_SUCCESS = Direct("leave_group_success", schemas.GroupLeftSchema(), "A leave_group was carried out")
 LEAVE_GROUP_ERROR = Direct("leave_group_error", schemas.ActionErrorSchema(), "A leave_group failed")
 ERROR = Direct("error", schemas.ErrorEventSchema(), "An event without acknowledgement failed")
+SERVER_DRAINING = Direct(
+    "server_draining",
+    schemas.ServerDrainingSchema(),
+    "This worker is being replaced or stopped: the socket goes on until it is closed, then the client connects anew",
+)
 
-DIRECT = (REPLY_SENT, REPLY_ERROR, EDIT_ERROR, DELETE_ERROR, LEAVE_GROUP_SUCCESS, LEAVE_GROUP_ERROR, ERROR)
+DIRECT = (
+    REPLY_SENT,
+    REPLY_ERROR,
+    EDIT_ERROR,
+    DELETE_ERROR,
+    LEAVE_GROUP_SUCCESS,
+    LEAVE_GROUP_ERROR,
+    ERROR,
+    SERVER_DRAINING,
+)
 
 
 def rows_by_event() -> dict[type[events.Event], tuple[Outgoing[Any], ...]]:

@@ -301,6 +301,13 @@ class ParticipantsAddedSchema(GroupWithAddedSchema):
     user_id = fields.String(metadata={"description": "Only with the older body"})
 
 
+# ---------------------------------------------------------------- the server itself
+class ServerDrainingSchema(WireSchema):
+    reconnect_in_ms = fields.Integer(
+        required=True, metadata={"description": "Milliseconds until this socket is closed; at random for each"}
+    )
+
+
 # ---------------------------------------------------------------- failures
 class FailureSchema(WireSchema):
     code = fields.String(required=True)

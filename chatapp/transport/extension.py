@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from flask import request
 from flask_socketio import SocketIO
+from gevent.event import Event
 
 from chatapp.services.chat import Chat
 from chatapp.settings import Settings
 from chatapp.transport.addresses import client_address
 from chatapp.transport.limits import RateLimits
+from chatapp.transport.sockets.draining import ALONE_SPREAD_SECONDS, DRAIN_SPREAD_SECONDS, drain
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,12 @@ class Extension:
         """Where the current request comes from."""
         return client_address(request.environ, self.settings.trusted_proxies)
 
-    def say_goodbye(self) -> None:
-        """Close every socket; waits for none."""
-        self.socketio.server.eio.disconnect()
+    def drain(self, hurry: Event) -> None:
+        """Tell every socket when it will be closed, and close it then; ``hurry`` makes that at once."""
+        spread = DRAIN_SPREAD_SECONDS if self.settings.redis else ALONE_SPREAD_SECONDS
+        drain(self.socketio.server, hurry, spread_max_seconds=spread)
 
     def close(self) -> None:
-        """Say goodbye, finish what was accepted, let go of the engines."""
-        self.say_goodbye()
+        """Close every socket, finish what was accepted, let go of the engines."""
+        self.socketio.server.eio.disconnect()
         self.chat.close()

@@ -42,16 +42,22 @@ FOLDER_PATH_MAX = 80
 """A Unix socket's path has at most 107 bytes."""
 
 
-def owner_of(request_line: str, socket_path: str) -> int | None:
-    """The process id that the request's session names; None for anything but a request to the Socket.IO endpoint
-    with such a session."""
+def session_of(request_line: str, socket_path: str) -> str | None:
+    """The session that a request to the Socket.IO endpoint names, empty when it asks for a new one; None for anything
+    but such a request."""
     words = request_line.split()
     if len(words) != 3:
         return None
     path, _, query = words[1].partition("?")
     if not unquote(path).startswith(f"{socket_path}/"):
         return None
-    owned = OWNED.match(parse_qs(query).get("sid", [""])[0])
+    return parse_qs(query).get("sid", [""])[0]
+
+
+def owner_of(request_line: str, socket_path: str) -> int | None:
+    """The process id that the request's session names; None for anything but a request to the Socket.IO endpoint
+    with such a session."""
+    owned = OWNED.match(session_of(request_line, socket_path) or "")
     return int(owned[1], 16) if owned else None
 
 

@@ -10,7 +10,7 @@ import os
 import time
 from mmap import mmap
 
-import gevent
+from gevent.event import Event
 
 PATIENCE_SECONDS = 15.0
 """Of gunicorn's ``graceful_timeout`` of 20 s, so that what was begun can be finished. Where a worker has died on its
@@ -38,11 +38,11 @@ class Newcomers:
     def are_awaited(self) -> bool:
         return any(self._places[:])
 
-    def wait(self) -> None:
-        """Until all serve, and at most ``PATIENCE_SECONDS``."""
+    def wait(self, hurry: Event) -> None:
+        """Until all serve or somebody is in a ``hurry``, and at most ``PATIENCE_SECONDS``."""
         give_up_at = time.monotonic() + PATIENCE_SECONDS
-        while self.are_awaited and time.monotonic() < give_up_at:
-            gevent.sleep(LOOK_SECONDS)
+        while self.are_awaited and time.monotonic() < give_up_at and not hurry.wait(LOOK_SECONDS):
+            pass
 
 
 _newcomers: dict[int, Newcomers] = {}

@@ -1,8 +1,9 @@
-"""The gunicorn worker: gevent with websockets, and a stop that does not wait for sockets that never end."""
+"""The gunicorn worker: gevent with websockets, and a stop that parts with its clients one by one."""
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import gevent
 import structlog
 from gevent import socket
+from gevent.event import Event
 from gevent.pywsgi import WSGIHandler
 from geventwebsocket.gunicorn.workers import GeventWebSocketWorker
 from geventwebsocket.handler import WebSocketHandler
@@ -19,12 +21,20 @@ from gunicorn.errors import AppImportError
 from gunicorn.workers.ggevent import PyWSGIServer
 
 from chatapp.domain.errors import Unavailable
-from chatapp.transport.handoff import Handoff, Reader, leave_folder, owner_of, workers_folder
+from chatapp.transport.handoff import Handoff, Reader, leave_folder, owner_of, session_of, workers_folder
 from chatapp.transport.newcomers import Newcomers, newcomers
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+SAME_STOP_SECONDS = 1.0
+"""A quick stop that is asked for again within this is the same one: a terminal signals every process, and the master
+passes on what it was told."""
+
+CUT_SECONDS = 0.5
+"""What was begun gets so long when somebody is in a hurry: gunicorn's master then kills after 2 s, and looks at
+its workers, as they do at themselves, once a second."""
 
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -33,24 +43,40 @@ class ChatHandler(WebSocketHandler):
     """Lets a connection wait for its next request, but not for ever and not while the server stops."""
 
     socket: Any
+    result: Any
     is_websocket = False
     is_handed_over = False
     """Another worker has read its first request, or a part of it: that one is ours, whatever comes."""
+    is_fresh = True
+    """Nothing was read yet. The kernel gave it to us, and no sibling can answer what is on its way."""
+    session: str | None = None
+    """Whose request this is, or was, while the connection waits for the next."""
 
     def read_requestline(self) -> str:
         """Nothing ends the connection, as far as it is ours."""
         is_ours, self.is_handed_over = self.is_handed_over, False
-        if self.server.is_stopping and not is_ours:
-            return ""
+        if not is_ours and not self.server.waits_for(self):
+            if not self.is_fresh:
+                return ""
+            self.end_reading()
         line = self._next_line()
-        return line if is_ours or not self._hand_over(line) else ""
+        self.is_fresh = False
+        if not is_ours and self._hand_over(line):
+            return ""
+        self.session = session_of(line, self.server.socket_path)
+        return line
+
+    def end_reading(self) -> None:
+        """Only what has arrived already will be read."""
+        with suppress(OSError):  # the client was quicker
+            self.socket.shutdown(SHUT_RD)
 
     def _next_line(self) -> str:
-        self.server.idle.add(self.socket)
+        self.server.idle.add(self)
         try:
             return self._in_time(super().read_requestline, otherwise="")
         finally:
-            self.server.idle.discard(self.socket)
+            self.server.idle.discard(self)
 
     def _hand_over(self, line: str) -> bool:
         """True when this request, with all that follows on its connection, is another worker's now."""
@@ -89,6 +115,11 @@ class ChatHandler(WebSocketHandler):
         """The library answers every handshake with 101 before anybody is asked. Here the application answers: who
         wants to have the WebSocket accepts it; other paths, unknown sessions and the like are refused by HTTP.
         Either way it is the connection's last request."""
+        if self.server.is_stopping and self.session == "":  # another worker can have the new client
+            self.start_response("503 Service Unavailable", [])
+            self.result = [b""]
+            self.process_result()
+            return
         self.result = self.upgrade_websocket()
         if self.result is not None:
             self.process_result()
@@ -110,9 +141,11 @@ class ChatHandler(WebSocketHandler):
 
     def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
         """Socket.IO answers 200 when a WebSocket has ended, which is for nobody."""
-        if not self.is_websocket:
-            return super().start_response(status, headers, exc_info)
-        return lambda _: None
+        if self.is_websocket:
+            return lambda _: None
+        if not status.startswith("101") and (self.close_connection or not self.server.waits_for(self)):
+            headers = [*headers, ("Connection", "close")]  # the library closes without a word
+        return super().start_response(status, headers, exc_info)
 
     def process_result(self) -> None:
         if not self.is_websocket:
@@ -143,20 +176,20 @@ class ChatHandler(WebSocketHandler):
 
 class ChatServer(PyWSGIServer):
     """``idle`` are the connections between two requests. A browser keeps some, whatever becomes of the page.
-    ``handoff`` is None where one worker is alone."""
+    ``handoff`` is None where one worker is alone. First it ``is_stopping``: nobody new, but polling clients come and
+    go. Then it ``has_stopped``, and takes no more requests."""
 
     keepalive_seconds: float
-    socket_path = ""
+    socket_path = "/socket.io"
     handoff: Handoff | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.idle: set[Any] = set()
-        self.is_stopping = False
+        self.idle: set[ChatHandler] = set()
+        self.is_stopping = self.has_stopped = False
 
-    def hand_off_through(self, folder: Path, number: int, socket_path: str) -> None:
+    def hand_off_through(self, folder: Path, number: int) -> None:
         """To be called before ``start``."""
-        self.socket_path = socket_path
         self.handoff = Handoff(folder, number, self._adopt)
 
     def start(self) -> None:
@@ -187,16 +220,28 @@ class ChatServer(PyWSGIServer):
         finally:
             sock.close()
 
+    def waits_for(self, handler: ChatHandler) -> bool:
+        """Whether the handler's connection may ask once more."""
+        return not self.is_stopping or (not self.has_stopped and (handler.is_fresh or bool(handler.session)))
+
     def stop_listening(self) -> None:
+        """No new connections. The sessions that are here go on, also by what siblings hand over."""
         self.is_stopping = True
-        if not self.started:  # then start() does the rest
-            return
-        self.close()
+        if self.started:  # else start() does the rest
+            self.close()
+            self._end_idle()
+
+    def stop_answering(self) -> None:
+        """After ``stop_listening``: no more requests at all."""
+        self.has_stopped = True
         if self.handoff is not None:
             self.handoff.close()
-        for connection in list(self.idle):
-            with suppress(OSError):  # the client was quicker
-                connection.shutdown(SHUT_RD)
+        self._end_idle()
+
+    def _end_idle(self) -> None:
+        for handler in self.idle:
+            if not self.waits_for(handler):
+                handler.end_reading()
 
 
 class ChatWorker(GeventWebSocketWorker):
@@ -206,8 +251,9 @@ class ChatWorker(GeventWebSocketWorker):
         """In the master, before the fork."""
         super().__init__(*args, **kwargs)
         self._servers: list[ChatServer] = []
+        self._stopping_since: float | None = None
+        self._hurry = Event()
         self._newcomers: Newcomers | None = None
-        self._is_leaving = False
         if self.cfg.workers > 1:  # one alone must have left before the next serves: neither hears the other
             self._newcomers = newcomers()
             self._newcomers.expect(self.age)
@@ -219,9 +265,10 @@ class ChatWorker(GeventWebSocketWorker):
         """gunicorn makes one for each address it listens on."""
         server = ChatServer(*args, **kwargs)
         server.keepalive_seconds = self.cfg.keepalive
+        server.socket_path = self.wsgi.extensions["chatapp"].settings.socket_path
+        server.is_stopping = self._stopping_since is not None
         if self._folder is not None:
-            socket_path = self.wsgi.extensions["chatapp"].settings.socket_path
-            server.hand_off_through(self._folder, len(self._servers), socket_path)
+            server.hand_off_through(self._folder, len(self._servers))
         self._servers.append(server)
         return server
 
@@ -256,25 +303,40 @@ class ChatWorker(GeventWebSocketWorker):
             self._newcomers.welcome(self.age)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """SIGTERM: no new connections, finish what was begun."""
-        if not self._is_leaving:  # gunicorn says it again to who takes long
-            self._is_leaving = True
-            gevent.spawn(self._leave, sig, frame)
-
-    def _leave(self, sig: int, frame: Any) -> None:
-        if self._newcomers is not None:
-            self._newcomers.wait()
-        super().handle_exit(sig, frame)
-        self._say_goodbye()
+        """SIGTERM: no new connections, finish what was begun, part with the clients one by one. gunicorn says it again,
+        each second, to who takes long."""
+        gevent.spawn(self._stop, is_quick=False)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """SIGINT and SIGQUIT mean the same here: an accepted message is finished either way."""
-        self.handle_exit(sig, frame)
+        """SIGINT and SIGQUIT: with all at once, but an accepted message is finished either way. After another stop was
+        asked for, what was begun has little time."""
+        gevent.spawn(self._stop, is_quick=True)
 
-    def _say_goodbye(self) -> None:
+    def _stop(self, *, is_quick: bool) -> None:
+        if self._stopping_since is None:
+            self._stopping_since = time.monotonic()
+            if is_quick:
+                self._hurry.set()
+            self._drain()
+        elif is_quick and (not self._hurry.is_set() or time.monotonic() - self._stopping_since > SAME_STOP_SECONDS):
+            self._hurry.set()
+            for server in self._servers:
+                server.stop(timeout=CUT_SECONDS)
+
+    def _drain(self) -> None:
+        """Who is to come serves before we stop. Nothing ends without us when we are in a server's pool: gunicorn's loop
+        waits until those are empty."""
+        if self._newcomers is not None:
+            self._newcomers.wait(self._hurry)
+        for server in self._servers[:1]:
+            server.pool.add(gevent.getcurrent())
+        self.alive = False
         for server in self._servers:
             server.stop_listening()
-        self.wsgi.extensions["chatapp"].say_goodbye()
+        if self._servers:  # else it has not begun
+            self.wsgi.extensions["chatapp"].drain(self._hurry)
+        for server in self._servers:
+            server.stop_answering()
 
     def _leave_the_others(self) -> None:
         for server in self._servers:

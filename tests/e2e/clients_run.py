@@ -29,6 +29,7 @@ MAIN: dict[str, str] = {
     "FILE_UPLOAD_MAX_SIZE": str(UPLOAD_MAX_BYTES),
 }
 SPECIAL: dict[str, dict[str, str]] = {
+    "draining.test.mjs": {},  # restarts its workers
     "legacy.test.mjs": {"LEGACY_FRONT_END": "on", "SOCKET_PATH": "/ws"},
     "limits.test.mjs": {"RATE_LIMIT_ENABLED": "on", "RATE_LIMIT_CONNECTIONS": "12/minute", "TRUSTED_PROXIES": "1"},
 }
@@ -86,6 +87,7 @@ class ClientRuns:
         env = {
             **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
             "BASE_URL": self.server(file).url,
+            "SERVER_PID": str(self.server(file).process.pid),
             "TRANSPORT": transport,
             "SOCKET_PATH": SPECIAL.get(file, {}).get("SOCKET_PATH", "/socket.io"),
             "FILES": str(self._files),

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from chatapp.transport.sockets.draining import CLOSINGS_PER_SECOND
 from tests.e2e.server import Server, free_port, running
 from tests.e2e.wire import (
     PATIENCE,
@@ -31,6 +32,8 @@ from tests.engines.redis import RedisEngine, running_redis
 WORKERS = 3
 GRACE_SECONDS = 0.3
 DRAIN_SECONDS = 25.0
+LISTENERS, IDLE = 30, 240
+"""gunicorn asks again after a second, and so long the closings must last."""
 OFFLINE_SECONDS = 30.0
 """A killed worker's users are offline within this."""
 
@@ -374,6 +377,8 @@ class Persistent:
     def __init__(self, server: Server, user_id: str, conversation: str) -> None:
         self._server, self._user_id, self._conversation = server, user_id, conversation
         self.acknowledged: dict[str, str] = {}
+        self.unannounced = 0
+        """Connections that ended without a word before."""
         self.ending = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -387,6 +392,7 @@ class Persistent:
                 message = text_message(self._conversation, self._user_id, key, clientMessageId=key)
                 self.acknowledged[key] = client.ok("send_message", message)["id"]
             except (Gone, Refused, OSError):  # the connection ended, or its worker had just begun to stop
+                self.unannounced += client is not None and not any(name == "server_draining" for name, _ in client.seen)
                 client = client and client.close()  # type: ignore[func-returns-value]
         if client:
             client.close()
@@ -403,9 +409,20 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(cluster: Server)
     conversation = make_conversation(cluster.url, *people, group=True)
     before = set(cluster.workers())
     senders = [Persistent(cluster, user_id, conversation) for user_id in people]
+    listeners = [joined(cluster.url, people[0]) for _ in range(LISTENERS)]
+    idle: list[Client] = []
     try:
+        for client in listeners:
+            client.ok("join_room", {"conversationId": conversation, "userId": people[0]})
+        idle += [Client(cluster.url) for _ in range(IDLE)]
         until(lambda: all(len(sender.acknowledged) > 10 for sender in senders), "all send")
+        began = time.monotonic()
         cluster.process.send_signal(signal.SIGHUP)
+        told = {client: client.expect("server_draining")["reconnectInMs"] / 1000 for client in (*listeners, *idle)}
+        for client in sorted(told, key=lambda client: told[client]):
+            client.wait_until_ended(DRAIN_SECONDS)
+            assert time.monotonic() - began >= told[client]
+        assert max(told.values()) - min(told.values()) > len(told) / WORKERS / CLOSINGS_PER_SECOND / 2, "all at once"
         until(lambda: not before & set(cluster.workers()), "every worker is replaced", DRAIN_SECONDS)
         goals = [len(sender.acknowledged) + 10 for sender in senders]
         until(
@@ -415,6 +432,12 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(cluster: Server)
     finally:
         for sender in senders:
             sender.end()
+        for client in (*listeners, *idle):
+            client.close()
+    assert sum(sender.unannounced for sender in senders) == 0
+    for client in listeners:  # until it was closed nothing was missing
+        heard = sequence(client, conversation)
+        assert heard == list(range(heard[0], heard[0] + len(heard)))
     stored: list[dict[str, Any]] = []
     while page := cluster.get(f"/api/messages/{conversation}?limit=500&after={len(stored)}").json():
         stored += page

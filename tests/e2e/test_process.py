@@ -34,6 +34,7 @@ from tests.e2e.wire import (
 )
 
 START_SECONDS = 3.0
+DRAIN_SECONDS = 25.0
 STOP_SECONDS = 6.0
 """The server asks its workers once a second whether they are done."""
 
@@ -253,11 +254,55 @@ def test_commands_explain_themselves_and_refuse_nonsense(tmp_path: Path) -> None
     assert down.stderr.count("\n") == 1
 
 
-def test_honcho_runs_the_procfile_s_web_process(tmp_path: Path) -> None:
+def test_a_deployment_by_the_procfile_releases_runs_and_drains(tmp_path: Path) -> None:
+    """As on Heroku: ``release``, then ``web`` with PORT, then SIGTERM for every process."""
     port = free_port()
-    command = [str(BIN / "honcho"), "-e", "/dev/null", "-f", "Procfile", "start", "web"]
-    with Background(tmp_path, *command, PORT=str(port)) as process:
+    honcho = [str(BIN / "honcho"), "-e", "/dev/null", "-f", "Procfile"]
+    released = run(tmp_path, "/bin/sh", "-c", procfile("release"))
+    assert (released.returncode, released.stdout) == (0, "ready\n"), released.stderr
+    url, everything = f"http://127.0.0.1:{port}", []
+    with Background(tmp_path, *honcho, "start", "web", PORT=str(port), RATE_LIMIT_ENABLED="off") as process:
         wait_for_health(process, port)
+        everything = descendants(process.pid)
+        save_users(url, "ana", "luis")
+        conversation = make_conversation(url, "ana", "luis")
+        with clients(url, "ana") as (ana,), clients(url, "luis", transport="polling") as (luis,):
+            sent = [ana.ok("send_message", text_message(conversation, "ana", str(number))) for number in range(20)]
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            for client in (ana, luis):
+                client.expect("server_draining")
+            sent.append(ana.ok("send_message", text_message(conversation, "ana", "the last one")))
+            for client in (ana, luis):
+                client.wait_until_ended()
+            assert process.wait(DRAIN_SECONDS) in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+            assert time.monotonic() - began < DRAIN_SECONDS
+    assert len(everything) >= 3, "honcho, gunicorn's master and a worker"
+    while still := [pid for pid in everything if is_running(pid)]:
+        assert time.monotonic() - began < DRAIN_SECONDS, still
+        time.sleep(0.02)
+    assert "graceful timeout" not in (tmp_path / "output").read_text()
+    with Background(tmp_path, *honcho, "start", "web", PORT=str(port)) as process:
+        wait_for_health(process, port)
+        assert requests.get(f"{url}/api/messages/{conversation}", timeout=PATIENCE).json() == sent
+
+
+def procfile(process: str) -> str:
+    lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+    return lines[process]
+
+
+def is_running(pid: int) -> bool:
+    """An orphan that has ended may wait for init to look."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def descendants(pid: int) -> list[int]:
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [pid, *(each for child in children for each in descendants(child))]
 
 
 class Background:
@@ -337,8 +382,7 @@ def test_a_higher_level_keeps_quiet(tmp_path: Path) -> None:
 
 
 def test_the_release_command_of_the_procfile_makes_the_tables_in_a_bare_checkout(tmp_path: Path) -> None:
-    release = next(line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("release:"))
-    command = release.removeprefix("release:").split()
+    command = procfile("release").split()
     env = {"PATH": f"{BIN}:/usr/bin:/bin", "SQLITE_PATH": str(tmp_path / "chat.db")}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (0, "ready\n"), done.stderr

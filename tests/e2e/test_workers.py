@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.server import ROOT, Server, running
-from tests.e2e.wire import PATIENCE, Client, RawWebSocket
+from tests.e2e.server import ROOT, Server, free_port, running
+from tests.e2e.wire import PATIENCE, Client, RawWebSocket, make_conversation, save_users
+from tests.engines.redis import RedisEngine
 
 CLIENTS = Path(__file__).parent / "clients"
 POLLING = "/socket.io/?EIO=4&transport=polling"
@@ -66,12 +67,36 @@ def open_sockets(pid: int) -> int:
     return sum(link.startswith("socket:") for link in links)
 
 
-KINDS: dict[str, Callable[[Path, int], EchoServer]] = {"echo": EchoServer}
-"""What is tested on. The chat itself on Redis is one more: a subclass that says ``Server``'s command and environment
-with WEB_CONCURRENCY and REDIS_URL, and the event ``user_join``."""
+class ChatCluster(EchoServer):
+    """The chat itself, as it is deployed, with a Redis of its own."""
+
+    event, field = "user_join", "name"
+    payload = {"userId": "swarm", "email": "swarm@example.com"}  # noqa: RUF012 - nobody changes it
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        super().__init__(folder, workers)
+        self._redis = RedisEngine(free_port())
+        self._env |= {"WEB_CONCURRENCY": str(workers), "REDIS_URL": self._redis.url, "LOG_LEVEL": "warning"}
+
+    def _command(self) -> list[str]:
+        return Server._command(self)
+
+    def start(self) -> ChatCluster:
+        self._redis.start()
+        super().start()
+        return self
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        try:
+            return super().stop(number)
+        finally:
+            self._redis.stop()
 
 
-@pytest.fixture(scope="module", params=[(kind, size) for kind in KINDS for size in (2, 4)], ids=str)
+KINDS: dict[str, Callable[[Path, int], EchoServer]] = {"echo": EchoServer, "chat": ChatCluster}
+
+
+@pytest.fixture(scope="module", params=[("echo", 2), ("chat", 4)], ids=str)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     kind, size = request.param
     made = KINDS[kind](tmp_path_factory.mktemp("workers"), size)
@@ -106,8 +131,15 @@ class Swarm:
 
 
 @contextmanager
-def swarm(server: EchoServer, *modes: str, count: int, emits: int, keep_alive: bool = True) -> Iterator[Swarm]:
-    """Without ``keep_alive`` each request has a connection of its own."""
+def swarm(
+    server: EchoServer,
+    *modes: str,
+    count: int,
+    emits: int,
+    keep_alive: bool = True,
+    people: Sequence[dict[str, str]] = (),
+) -> Iterator[Swarm]:
+    """Without ``keep_alive`` each request has a connection of its own. ``people`` are for those who join."""
     env = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
         "BASE_URL": server.url,
@@ -118,6 +150,7 @@ def swarm(server: EchoServer, *modes: str, count: int, emits: int, keep_alive: b
         "PAYLOAD": json.dumps(server.payload),
         "FIELD": server.field,
         "KEEP_ALIVE": "on" if keep_alive else "off",
+        "PEOPLE": json.dumps(people),
     }
     with subprocess.Popen(
         ["node", "swarm.mjs"], cwd=CLIENTS, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -196,6 +229,41 @@ def test_another_worker_s_session_can_be_upgraded(server: EchoServer) -> None:
         websocket.send("2probe")
         assert websocket.message() == "3probe"
         websocket.close()
+
+
+# ---------------------------------------------------------------- the chat on four workers, and nothing in front
+ROOMS, ROOM_PEOPLE, SOCKETS = 10, 10, 500
+
+
+def people_of(server: Server, tag: str) -> list[dict[str, str]]:
+    found = []
+    for room in range(ROOMS):
+        members = [f"{tag}-{room}-{number}" for number in range(ROOM_PEOPLE)]
+        save_users(server.url, *members)
+        conversation = make_conversation(server.url, *members, group=True)
+        found += [{"userId": member, "conversationId": conversation} for member in members]
+    return found
+
+
+@pytest.mark.parametrize("server", [("chat", 4)], ids=str, indirect=True)
+@pytest.mark.parametrize(
+    ("modes", "keep_alive"),
+    [(["default"], True), (["default", "polling", "websocket"], False)],
+    ids=["500 default", "all kinds without keep-alive"],
+)
+def test_hundreds_of_stock_clients_talk_and_lose_nothing_also_after_their_engine_was_closed(
+    server: ChatCluster, modes: list[str], keep_alive: bool
+) -> None:
+    people = people_of(server, f"swarm{len(modes)}")
+    count = SOCKETS if len(modes) == 1 else ROOMS * ROOM_PEOPLE
+    size = count * len(modes)
+    with swarm(server, *modes, count=count, emits=2, keep_alive=keep_alive, people=people) as clients:
+        assert clients.order("join") == {"clients": size}
+        whole = {"sent": 2 * size, "whole": size, "heard": 2 * size * size // ROOMS}
+        assert clients.order("talk") == {**whole, "losses": 0}
+        assert clients.order("reopen") == {"again": size}
+        assert clients.order("join") == {"clients": size}
+        assert clients.order("talk") == {**whole, "losses": size}
 
 
 # ---------------------------------------------------------------- a worker is killed

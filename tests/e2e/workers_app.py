@@ -43,7 +43,7 @@ app.extensions = {
     "chatapp": SimpleNamespace(
         settings=SimpleNamespace(socket_path="/socket.io"),
         socketio=SimpleNamespace(server=server),
-        say_goodbye=server.eio.disconnect,
+        drain=lambda _hurry: server.eio.disconnect(),
         close=server.eio.disconnect,
     )
 }

@@ -409,5 +409,6 @@ def test_names_of_the_document_and_of_its_first_front_end() -> None:
         "read_receipt",
         "user_joined",
         "user_left",
+        "server_draining",
         "group_updated",
     }

@@ -76,6 +76,7 @@ RULED = {
     schemas.UserLeftGroupSchema: LEFT_FIELDS,
     schemas.GroupLeftSchema: f"{LEFT_FIELDS} groupDeleted deletedMessagesCount",
     schemas.GroupDeletedSchema: "conversationId conversationName deletedMessagesCount timestamp",
+    schemas.ServerDrainingSchema: "reconnectInMs",
     schemas.GroupUpdatedSchema: "conversationId conversationName description updatedBy timestamp",
     schemas.ReadChangeSchema: "userId lastReadSeq timestamp",
     schemas.MembersChangeSchema: "action userIds by newOwnerId timestamp",

@@ -161,7 +161,7 @@ class Worker:
         self.server.keepalive_seconds = PATIENCE
         with monkeypatch.context() as patched:
             patched.setattr(os, "getpid", lambda: pid)
-            self.server.hand_off_through(folder, 0, "/socket.io")
+            self.server.hand_off_through(folder, 0)
         self.server.start()
 
     def _handler(self, *arguments: Any) -> ChatHandler:
@@ -185,6 +185,7 @@ class Worker:
     def stop(self) -> None:
         self.go_on.set()
         self.server.stop_listening()
+        self.server.stop_answering()
         self.server.stop(timeout=1)
 
 
@@ -367,6 +368,7 @@ def test_a_stopping_worker_takes_nothing_more_but_finishes_what_it_was_given(wor
         accepted.close()
         assert other.asked == [], "it must lie in the queue when the worker stops"
         other.server.stop_listening()
+        other.server.stop_answering()
         assert late.ask(to(OTHER, b"late")) == [(ONE, "/socket.io/", b"late")]
         assert queued.answer() == (OTHER, "/socket.io/", b"queued")
         assert queued.sock.recv(1) == b"", "and then its connection ends"
@@ -389,7 +391,7 @@ def answer(environ, start_response):
 
 server = ChatServer(("127.0.0.1", 0), application=answer, spawn=Pool(100), log=None, handler_class=ChatHandler)
 server.keepalive_seconds = 30
-server.hand_off_through(Path(sys.argv[1]), 0, "/socket.io")
+server.hand_off_through(Path(sys.argv[1]), 0)
 server.start()
 print(server.server_port, flush=True)
 gevent.wait()

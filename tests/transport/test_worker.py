@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -11,7 +13,8 @@ from gevent import socket
 from gevent.event import Event
 from gevent.pool import Pool
 
-from chatapp.transport.worker import ChatHandler, ChatServer
+from chatapp.transport.newcomers import LOOK_SECONDS, Newcomers
+from chatapp.transport.worker import CUT_SECONDS, SAME_STOP_SECONDS, ChatHandler, ChatServer, ChatWorker
 
 PATIENCE = 10.0
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -104,6 +107,146 @@ def test_a_stop_ends_idle_connections_and_finishes_what_was_begun(world: World) 
     with pytest.raises(OSError, match="refused"):
         world.connect()
     assert world.server.pool.join(PATIENCE)
+
+
+SESSION = b"GET /socket.io/?EIO=4&transport=polling&sid=abc HTTP/1.1\r\nHost: x\r\n\r\n"
+HANDSHAKE_BY_POLLING = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def test_a_session_s_connection_goes_on_until_the_server_has_stopped(world: World) -> None:
+    connection = world.connect()
+    connection.sendall(SESSION)
+    read_answer(connection)
+    world.server.stop_listening()
+    for _ in range(3):
+        connection.sendall(SESSION)
+        assert b"close" not in read_answer(connection)
+    world.server.stop_answering()
+    assert read_to_end(connection) == b""
+    assert world.server.pool.join(PATIENCE)
+
+
+def test_a_stopping_server_refuses_new_sessions_and_says_which_answer_is_the_last(world: World) -> None:
+    connections = [world.connect() for _ in range(2)]
+    for connection in connections:
+        connection.sendall(SESSION)
+        read_answer(connection)
+    world.server.stop_listening()
+    connections[0].sendall(HANDSHAKE_BY_POLLING)
+    assert read_to_end(connections[0]).startswith(b"HTTP/1.1 503 ")
+    connections[1].sendall(REQUEST)
+    answer = read_to_end(connections[1])
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"Connection: close" in answer
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["stopping", "has stopped"])
+def test_a_connection_that_the_kernel_gave_us_before_the_stop_is_answered(world: World, stopped: bool) -> None:
+    """Nobody else can. While the server is stopping it may still ask; then what it has sent already counts."""
+    world.server.keepalive_seconds = 3 * PATIENCE
+    (asking, its), (silent, other) = socket.socketpair(), socket.socketpair()
+    for connection in (asking, silent):
+        connection.settimeout(PATIENCE)
+        world.connections.append(connection)
+    world.server.stop_listening()
+    if stopped:
+        asking.sendall(REQUEST)
+        world.server.stop_answering()
+    for accepted in (its, other):
+        world.server.pool.spawn(world.server._serve, accepted, ("127.0.0.1", 1), b"")
+    gevent.sleep(0)
+    if not stopped:
+        asking.sendall(REQUEST)
+    assert read_to_end(asking).endswith(b"hola")
+    if not stopped:
+        world.server.stop_answering()
+    assert read_to_end(silent) == b""
+    assert world.server.pool.join(PATIENCE)
+
+
+# ---------------------------------------------------------------- how the worker is told
+class Stopping(ChatWorker):
+    """A worker whose clients stay until somebody is in a hurry."""
+
+    def __init__(self, server: ChatServer) -> None:
+        self._servers, self._stopping_since, self._hurry, self.alive = [server], None, Event(), True
+        self._newcomers = None
+        self.wsgi = SimpleNamespace(extensions={"chatapp": SimpleNamespace(drain=lambda hurry: hurry.wait(PATIENCE))})
+
+    @property
+    def is_hurried(self) -> bool:
+        """After every greenlet had its turn."""
+        for _ in range(3):
+            gevent.sleep(0)
+        return bool(self._hurry.is_set())
+
+    def asked_before(self, seconds: float) -> None:
+        assert self._stopping_since is not None
+        self._stopping_since -= seconds
+
+
+def test_a_stop_lasts_until_the_clients_are_gone_though_no_connection_is_open(world: World) -> None:
+    worker = Stopping(world.server)
+    worker.handle_exit(signal.SIGTERM, None)
+    assert not worker.is_hurried
+    assert (worker.alive, world.server.is_stopping, world.server.has_stopped) == (False, True, False)
+    assert world.server.pool.free_count() == world.server.pool.size - 1, "gunicorn would leave"
+    worker._hurry.set()
+    assert world.server.pool.join(PATIENCE)
+    assert world.server.has_stopped
+
+
+def test_gunicorn_may_say_it_each_second_to_who_takes_long(world: World) -> None:
+    worker = Stopping(world.server)
+    for _ in range(3):
+        worker.handle_exit(signal.SIGTERM, None)
+        assert not worker.is_hurried
+        worker.asked_before(seconds=SAME_STOP_SECONDS)
+
+
+def test_a_worker_serves_until_its_successor_does(world: World) -> None:
+    worker, worker._newcomers = Stopping(world.server), Newcomers()
+    worker._newcomers.expect(1)
+    worker.handle_exit(signal.SIGTERM, None)
+    assert not worker.is_hurried
+    assert worker.alive
+    assert not world.server.is_stopping
+    worker._newcomers.welcome(1)
+    gevent.sleep(2 * LOOK_SECONDS)
+    assert world.server.is_stopping
+
+
+@pytest.mark.parametrize("is_same", [True, False])
+def test_a_quick_stop_told_twice_is_one_and_later_it_cuts_off(world: World, is_same: bool) -> None:
+    """A terminal tells the master and its workers, and the master tells its workers."""
+    world.go_on.clear()
+    connection = world.connect()
+    connection.sendall(REQUEST)
+    assert world.asked.wait(PATIENCE)
+    worker = Stopping(world.server)
+    worker.handle_quit(signal.SIGINT, None)
+    assert worker.is_hurried
+    if not is_same:
+        worker.asked_before(seconds=SAME_STOP_SECONDS)
+    worker.handle_quit(signal.SIGQUIT, None)
+    gevent.sleep(2 * CUT_SECONDS)
+    world.go_on.set()
+    assert read_to_end(connection).endswith(b"hola") is is_same
+
+
+@pytest.mark.parametrize("first", ["handle_exit", "handle_quit"])
+def test_a_quick_stop_is_a_hurry_at_any_time(world: World, first: str) -> None:
+    worker = Stopping(world.server)
+    getattr(worker, first)(signal.SIGTERM, None)
+    assert worker.is_hurried == (first == "handle_quit")
+    worker.handle_quit(signal.SIGQUIT, None)
+    assert worker.is_hurried
+
+
+def test_who_asks_to_close_is_told_that_it_was_heard(world: World) -> None:
+    connection = world.connect()
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"\r\nConnection: close\r\n" in read_to_end(connection)
 
 
 def test_a_stop_while_the_server_starts_is_kept_in_mind() -> None:

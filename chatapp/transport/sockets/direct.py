@@ -67,6 +67,9 @@ class DirectSocket(engineio.socket.Socket):
         else:
             self.connected = self.upgraded = True
         self._flush_queue(transport.websocket)
+        if self.closed:  # while it was being upgraded
+            transport.close()
+            return []
         self.websocket = transport.websocket
         self._read(transport)
         self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)

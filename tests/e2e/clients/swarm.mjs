@@ -1,13 +1,17 @@
 // Many stock clients at once, for test_workers.py. Each line on stdin is an order, each line on stdout its outcome:
 //   emit           every client emits EVENT {…PAYLOAD, FIELD: …} EMITS times; counts the right acknowledgements, which an echo
 //                  server ({sent, pid}) gives only when the worker that the session id names has answered
+//   join           on the chat: every client joins as one of PEOPLE and enters that person's room
+//   talk           every client sends EMITS messages to its room, one after the other; counts what everybody has heard
+//   reopen         every client's engine is closed under it; waits until all are connected again
 //   killed <pid>   waits until all clients of this worker have lost it and are connected again
 //   stop
 import http from 'node:http';
 import { createInterface } from 'node:readline';
 import { io } from 'socket.io-client';
 
-const { BASE_URL, MODES, COUNT, EMITS, KEEP_ALIVE, EVENT, PAYLOAD, FIELD } = process.env;
+const { BASE_URL, MODES, COUNT, EMITS, KEEP_ALIVE, EVENT, PAYLOAD, FIELD, PEOPLE } = process.env;
+const people = JSON.parse(PEOPLE ?? '[]'); // [{ userId, conversationId }], shared out among the clients
 const TRANSPORTS = { default: {}, polling: { transports: ['polling'] }, websocket: { transports: ['websocket'] } };
 const WAIT_MS = 20000;
 const agent = new http.Agent({ keepAlive: KEEP_ALIVE === 'on' }); // all clients share its connections
@@ -22,8 +26,11 @@ class One {
     this.errors = [];
     this.losses = 0;
     this.pid = null;
+    this.me = people[number % people.length];
+    this.seqs = [];
     this.socket = io(BASE_URL, { forceNew: true, agent, reconnectionDelay: 100, reconnectionDelayMax: 500, ...TRANSPORTS[mode] });
     this.socket.on('disconnect', () => { this.losses += 1; });
+    this.socket.on('message_received', ({ seq, conversationId }) => this.seqs.push(conversationId === this.me.conversationId ? seq : -1));
     this.socket.on('connect_error', (error) => this.errors.push(`${mode}: ${error.message} ${error.description ?? ''}`));
   }
 
@@ -33,6 +40,30 @@ class One {
       if (Date.now() > until) throw new Error(`client ${this.number} is not on ${this.kept}: ${this.errors}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+  }
+
+  async ask(event, data) {
+    const { ok, error } = await this.socket.timeout(WAIT_MS).emitWithAck(event, data);
+    if (!ok) throw new Error(`${event}: ${JSON.stringify(error)}`);
+  }
+
+  async join() {
+    const { userId, conversationId } = this.me;
+    await this.ask('user_join', { userId, name: userId, email: `${userId}@example.com` });
+    await this.ask('join_room', { userId, conversationId });
+    this.seqs = [];
+  }
+
+  async talk() {
+    const { userId: senderId, conversationId } = this.me;
+    for (let index = 0; index < Number(EMITS); index += 1) {
+      await this.ask('send_message', { conversationId, senderId, content: `${this.number}/${index}`, messageType: 'text' });
+    }
+  }
+
+  /** Whether what it has heard in its room since it joined is this many messages, each once, in the order of `seq`. */
+  heardAll(count) {
+    return this.seqs.length === count && this.seqs.every((seq, index) => seq === this.seqs[0] + index);
   }
 
   /** How many of its emits were answered as they should be. */
@@ -56,6 +87,26 @@ const orders = {
     const workers = {};
     for (const { pid } of clients) workers[pid] = (workers[pid] ?? 0) + 1;
     say({ clients: clients.length, acks, workers, losses: sum(clients.map((one) => one.losses)), errors: clients.flatMap((one) => one.errors) });
+  },
+  async join() {
+    await Promise.all(clients.map((one) => one.settled()));
+    await Promise.all(clients.map((one) => one.join()));
+    say({ clients: clients.length });
+  },
+  async talk() {
+    await Promise.all(clients.map((one) => one.talk()));
+    const due = new Map();
+    for (const { me } of clients) due.set(me.conversationId, (due.get(me.conversationId) ?? 0) + Number(EMITS));
+    const whole = () => clients.filter((one) => one.heardAll(due.get(one.me.conversationId))).length;
+    const until = Date.now() + WAIT_MS;
+    while (whole() < clients.length && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+    say({ sent: clients.length * Number(EMITS), whole: whole(), heard: sum(clients.map((one) => one.seqs.length)), losses: sum(clients.map((one) => one.losses)) });
+  },
+  async reopen() {
+    const before = clients.map(({ socket }) => socket.id);
+    for (const { socket } of clients) socket.io.engine.close();
+    await Promise.all(clients.map((one) => one.settled()));
+    say({ again: clients.filter(({ socket }, index) => socket.id !== before[index]).length });
   },
   async killed(pid) {
     const [its, others] = [clients.filter((one) => one.pid === pid), clients.filter((one) => one.pid !== pid)];
