@@ -19,6 +19,7 @@ from chatapp.domain.models import InboxEntry, Message  # noqa: E402
 from chatapp.ports import Appended  # noqa: E402
 from chatapp.services.audience import Audience  # noqa: E402
 from chatapp.services.conversations import ConversationService  # noqa: E402
+from chatapp.services.telling import Teller  # noqa: E402
 from chatapp.transport.sockets.publisher import SocketPublisher  # noqa: E402
 
 EVERY = 9
@@ -125,7 +126,7 @@ def no_membership_check() -> None:
 
 def deaf_removal() -> None:
     """Whoever is taken out of a group goes on hearing it."""
-    ConversationService.let_go = lambda *_: None  # type: ignore[method-assign,assignment]
+    Teller.let_go = lambda *_: None  # type: ignore[method-assign,assignment]
 
 
 globals()[os.environ["MUTANT"]]()
