@@ -48,10 +48,11 @@ def make_load(declared: Mapping[str, fields.Field[Any]]) -> Load:
             if known is None:
                 return None
             name, quick, allows_none = known
+            loaded = None
             if value is not None:
                 loaded = quick(value)
-            else:
-                loaded = None if allows_none else UNSURE
+            elif not allows_none:
+                return None
             if loaded is UNSURE:
                 return None
             found[name] = loaded
