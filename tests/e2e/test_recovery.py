@@ -218,9 +218,13 @@ def test_after_redis_was_away_it_begins_anew(cluster: Server, engine: RedisEngin
         engine.start()
         until_ready(cluster, 60)
         assert client.connect() is False
-        client.ok("user_join", person("bea-redis"))
-        client.order("lose")
-        assert client.connect() is True
+
+        def goes_on() -> bool:
+            client.ok("user_join", person("bea-redis"))
+            client.order("lose")
+            return client.connect()
+
+        until(goes_on, "the workers have heard of each other again, and sessions go on", 10)
 
 
 # ---------------------------------------------------------------- settings
