@@ -304,7 +304,7 @@ class ChatWorker(GeventWebSocketWorker):
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """SIGTERM: no new connections, finish what was begun, part with the clients one by one. gunicorn says it again,
-        each second, to who takes long."""
+        each second, to who is retired and takes long."""
         gevent.spawn(self._stop, is_quick=False)
 
     def handle_quit(self, sig: int, frame: Any) -> None:

@@ -32,8 +32,7 @@ from tests.engines.redis import RedisEngine, running_redis
 WORKERS = 3
 GRACE_SECONDS = 0.3
 DRAIN_SECONDS = 25.0
-LISTENERS, IDLE = 30, 240
-"""gunicorn asks again after a second, and so long the closings must last."""
+LISTENERS, IDLE = 30, 60
 OFFLINE_SECONDS = 30.0
 """A killed worker's users are offline within this."""
 

@@ -157,7 +157,7 @@ def test_a_stop_that_every_process_is_told_is_one(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- one of several
 def owner(client: Client) -> int:
-    return int(client.transport.sid.partition(".")[0], 16)
+    return int(str(client.sid).partition(".")[0], 16)
 
 
 def test_a_retired_worker_s_polling_clients_go_on_through_its_sibling(tmp_path: Path) -> None:
@@ -171,6 +171,8 @@ def test_a_retired_worker_s_polling_clients_go_on_through_its_sibling(tmp_path: 
         while len(polling) < 60 or len({owner(client) for client in polling}) < 2:
             polling.append(joined(server.url, "ana", "polling", headers={"Connection": "close"}))
             stack.callback(polling[-1].close)
+        idle = stack.enter_context(opened(server, 240, "websocket"))  # to drain for longer than a second
+        began = time.monotonic()
         server.process.send_signal(signal.SIGTTOU)
         give_up_at = time.monotonic() + PATIENCE
         while not (
@@ -184,6 +186,11 @@ def test_a_retired_worker_s_polling_clients_go_on_through_its_sibling(tmp_path: 
         for client in (client for client in polling if owner(client) == retired):
             client.wait_until_ended()
             assert client.packets[-1] == "1"
+        moments = {client: told(client) for client in idle if owner(client) == retired}
+        for client in sorted(moments, key=lambda client: moments[client]):
+            client.wait_until_ended()
+            assert time.monotonic() - began >= moments[client], "the master said it again, and somebody hurried"
+        assert max(moments.values()) > 1
         with clients(server.url, "luis", transport="polling") as (luis,):
             assert owner(luis) != retired
             assert luis.expect("unread_message_private")["messageId"] == sent["id"]

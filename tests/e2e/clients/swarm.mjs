@@ -103,10 +103,10 @@ const orders = {
     say({ sent: clients.length * Number(EMITS), whole: whole(), heard: sum(clients.map((one) => one.seqs.length)), losses: sum(clients.map((one) => one.losses)) });
   },
   async reopen() {
-    const before = clients.map(({ socket }) => socket.id);
+    const before = clients.map(({ socket }) => socket.io.engine.id); // not the socket's, which may be recovered
     for (const { socket } of clients) socket.io.engine.close();
     await Promise.all(clients.map((one) => one.settled()));
-    say({ again: clients.filter(({ socket }, index) => socket.id !== before[index]).length });
+    say({ again: clients.filter(({ socket }, index) => socket.io.engine.id !== before[index]).length });
   },
   async killed(pid) {
     const [its, others] = [clients.filter((one) => one.pid === pid), clients.filter((one) => one.pid !== pid)];
