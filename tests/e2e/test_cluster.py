@@ -331,8 +331,16 @@ def test_no_message_is_lost_doubled_or_out_of_order_when_redis_fails(
 def test_a_deaf_worker_says_that_it_is_not_ready_and_recovers_by_itself(cluster: Server, engine: RedisEngine) -> None:
     engine.freeze()
     try:
-        until(lambda: cluster.get("/readyz").status_code == 503, "deaf", 10)
-        answer = cluster.get("/readyz").json()
+        refused: list[dict[str, Any]] = []
+
+        def is_deaf() -> bool:
+            answer = cluster.get("/readyz")
+            if answer.status_code == 503:
+                refused.append(answer.json())
+            return bool(refused)
+
+        until(is_deaf, "deaf", 10)
+        (answer,) = refused
         assert answer["checks"]["store"] == "ok"
         assert "bus_unavailable" in answer["checks"]["bus"]
     finally:
@@ -417,7 +425,10 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(cluster: Server)
         until(lambda: all(len(sender.acknowledged) > 10 for sender in senders), "all send")
         began = time.monotonic()
         cluster.process.send_signal(signal.SIGHUP)
-        told = {client: client.expect("server_draining")["reconnectInMs"] / 1000 for client in (*listeners, *idle)}
+        told = {
+            client: client.expect("server_draining", timeout=DRAIN_SECONDS)["reconnectInMs"] / 1000
+            for client in (*listeners, *idle)
+        }
         for client in sorted(told, key=lambda client: told[client]):
             client.wait_until_ended(DRAIN_SECONDS)
             assert time.monotonic() - began >= told[client]
