@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from chatapp.adapters.dynamodb_store import client, outbox
 from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.ports import Store
 from tests.contracts.builders import OpenStore
@@ -35,6 +36,9 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
     def sqlite() -> Store:
         opened.append(SqliteStore(tmp_path / f"chat-{len(opened)}.db"))
         return opened[-1]
+
+    monkeypatch.setattr(client, "PATIENCE_SECONDS", 60.0)  # it is asked what is answered, not how soon
+    monkeypatch.setattr(outbox, "LONGEST_WAIT_SECONDS", 60.0)
 
     def dynamodb() -> Store:
         engine: DynamoEngine = request.getfixturevalue("dynamo_engine")

@@ -38,6 +38,7 @@ FLUSHES = (2, 6, 12, 17)
 CUTS_OF_ALL = (3, 7, 11, 15, 19)
 """Which of the twenty batches are for what."""
 
+BATCH_SECONDS = 120.0
 COME_BACK_SECONDS = 30.0
 """How long a tab tries to get its connection again; a killed worker is replaced in about two."""
 
@@ -98,7 +99,9 @@ class Tab:
     def send(self, messages: list[dict[str, Any]], fault: Fault | None = None) -> None:
         """Returns when all are answered; ``fault`` happens after they were written for the first time."""
         missing = messages
+        give_up_at = time.monotonic() + BATCH_SECONDS
         while missing:
+            assert time.monotonic() < give_up_at, f"{len(missing)} messages are not taken"
             waiting = self._write(missing)
             if fault:
                 fault(self.client, waiting)
@@ -131,9 +134,12 @@ class Tab:
     def _collect(self, waiting: Waiting) -> None:
         for key, arrived in waiting:
             answer = self._arrival(arrived)
-            if not isinstance(answer, Exception):
-                assert answer["ok"], answer
-                self.answers[key] = Answer(answer["data"], self._connected_at)
+            if isinstance(answer, Exception):
+                continue
+            if not answer["ok"]:  # a busy engine: what was refused is sent again, too
+                assert answer["error"]["code"] == "store_unavailable", answer
+                continue
+            self.answers[key] = Answer(answer["data"], self._connected_at)
 
     def _arrival(self, arrived: queue.SimpleQueue[Any]) -> Any:
         give_up_at = time.monotonic() + PATIENCE
