@@ -13,6 +13,7 @@ from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.ports import Store
 from tests.contracts.builders import OpenStore
 from tests.engines.dynamodb import DynamoEngine, open_dynamo
+from tests.engines.dynamodb_local import DIR, DynamoLocal
 
 DYNAMODB_EXAMPLES = 10
 """Of the state machines: moto takes milliseconds where SQLite takes microseconds. About forty seconds."""
@@ -25,11 +26,18 @@ def dynamo_engine() -> Iterator[DynamoEngine]:
     engine.stop()
 
 
-@pytest.fixture(params=["sqlite", "dynamodb"])
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[DynamoLocal]:
+    engine = DynamoLocal()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture(params=["sqlite", "dynamodb", *(["dynamodb_local"] if DIR else [])])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStore]:
     """Each call gives a new, empty store; all are closed at the end."""
     opened: list[Store] = []
-    if request.param == "dynamodb" and hasattr(request.module, "PROFILE"):
+    if request.param != "sqlite" and hasattr(request.module, "PROFILE"):
         quick = settings(request.module.PROFILE, max_examples=DYNAMODB_EXAMPLES)
         monkeypatch.setattr(request.module, "PROFILE", quick)
 
@@ -45,7 +53,12 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
         opened.append(open_dynamo(engine))
         return opened[-1]
 
-    yield {"sqlite": sqlite, "dynamodb": dynamodb}[request.param]
+    def local() -> Store:
+        engine: DynamoLocal = request.getfixturevalue("dynamodb_local")
+        opened.append(open_dynamo(engine))
+        return opened[-1]
+
+    yield {"sqlite": sqlite, "dynamodb": dynamodb, "dynamodb_local": local}[request.param]
     for store in opened:
         store.close()
 

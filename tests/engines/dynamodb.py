@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from chatapp.adapters.dynamodb_store import DynamoStore
+from tests.engines.dynamodb_local import DynamoLocal
 
 ROOT = Path(__file__).parents[2]
 SERVER = Path(__file__).with_name("nasty_dynamodb.py")
@@ -90,7 +91,7 @@ class DynamoEngine:
         return found
 
 
-def open_dynamo(engine: DynamoEngine, prefix: str | None = None) -> DynamoStore:
+def open_dynamo(engine: DynamoEngine | DynamoLocal, prefix: str | None = None) -> DynamoStore:
     """A store with tables of its own, or one more on the tables of another."""
     store = DynamoStore(
         endpoint=engine.endpoint,
