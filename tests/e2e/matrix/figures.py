@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, inf
 
 from chatapp.torture.case import Finding
@@ -103,8 +104,8 @@ def screens(history: History) -> Iterator[Finding]:
         about = {"conversation": member.conversation, "user": member.user, "seqs": seqs}
         if missing := sorted(acknowledged[member.conversation] - set(seqs)):
             yield Finding("lost", f"{member.user} was never shown {missing[:10]}", about)
-        if seqs != sorted(seqs):
-            yield Finding("reordered", f"{member.user} was shown messages out of order", about)
+        if late := [f"{seq} after {before}" for before, seq in pairwise(seqs) if seq < before]:
+            yield Finding("reordered", f"{member.user} was shown {late[:5]}", about)
 
 
 # ---------------------------------------------------------------- times
