@@ -177,3 +177,13 @@ def test_only_those_whom_it_happened_to_are_measured() -> None:
 def test_a_percentile_is_a_time_that_was_measured() -> None:
     times = [4.0, 1.0, 3.0, 2.0]
     assert (percentile(times, 50), percentile(times, 99), percentile([], 50)) == (2.0, 4.0, 0.0)
+
+
+def test_what_it_heard_before_it_asked_for_more_is_shown_before_the_answer() -> None:
+    def hears(seq: int) -> Heard:
+        (entry,) = [entry for entry in story if isinstance(entry, Heard) and entry.seq == seq]
+        return entry
+
+    story = played([("enter", "ana"), ("send", "ana"), ("send", "ana"), ("send", "ana")])[0].seen["ana"]
+    seen = [Asked(0.0, ROOM), hears(1), hears(3), CaughtUp(1.0, ROOM, 0.5, 1, (2,))]
+    assert [seq for seq, _ in shown(seen)[ROOM]] == [1, 2, 3]

@@ -80,8 +80,10 @@ def shown(seen: Iterable[Seen]) -> dict[str, Shown]:
         match entry:
             case Asked(conversation=conversation):
                 held[conversation] = []
-            case CaughtUp(at=at, conversation=conversation, seqs=seqs):
-                show(conversation, (*seqs, *held.pop(conversation, ())), at)
+            case CaughtUp(at=at, conversation=conversation, after=after, seqs=seqs):
+                waiting = held.pop(conversation, [])
+                had = [seq for seq in waiting if seq <= after]  # it had them when it asked, and did not ask for them
+                show(conversation, (*had, *seqs, *waiting), at)
             case Heard(at=at, conversation=conversation, seq=seq):
                 if conversation in held:
                     held[conversation].append(seq)
