@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from chatapp.domain.models import Attachment, MessageType
+from chatapp.domain.models import Attachment, LastMessage, Message, MessageType
 
 PREVIEW_MAX_CHARS = 100
 """RULINGS: ``replyPreview`` at most 100 characters; the same cut serves every preview."""
@@ -27,3 +27,9 @@ def sort_key(name: str) -> str:
     """Names in the order people expect: case and accents do not count."""
     plain = unicodedata.normalize("NFKD", name.casefold())
     return "".join(char for char in plain if not unicodedata.combining(char))
+
+
+def last_message(message: Message) -> LastMessage:
+    """What lists and notices show of it."""
+    text = preview(message.message_type, message.content, message.attachment)
+    return LastMessage(message.id, message.sender_id, text, message.timestamp)

@@ -200,9 +200,7 @@ class ConversationService:
 
         Raises ConversationNotFound, NotAGroup, UnknownUsers, NotAParticipant.
         """
-        before = self.get(command.conversation_id)
-        if actor.user_id is not None and before.is_group and actor.user_id not in before.participants:
-            raise NotAParticipant(conversationId=before.id, userId=actor.user_id)
+        before = self._get_for_member(command.conversation_id, actor)
         self.require_users(dict.fromkeys(command.participants))
         now = self._clock.now()
         by = actor.user_id or before.created_by
@@ -210,6 +208,14 @@ class ConversationService:
         if added:
             self._deliveries.announce(UsersAddedToGroup(group, added, by, now), rooms=_rooms(group.id, *added))
         return group, added
+
+    def _get_for_member(self, conversation_id: str, actor: Actor) -> Conversation:
+        """For what only participants change in a group, and whoever asks without a name. That a private conversation is
+        no group, the store says. Raises ConversationNotFound, NotAParticipant."""
+        conversation = self.get(conversation_id)
+        if actor.user_id is not None and conversation.is_group and actor.user_id not in conversation.participants:
+            raise NotAParticipant(conversationId=conversation.id, userId=actor.user_id)
+        return conversation
 
     def remove_participant(self, command: RemoveParticipant, *, actor: Actor) -> Conversation:
         """Only the creator takes out others. Taking out oneself is leaving.
@@ -262,9 +268,7 @@ class ConversationService:
 
         Raises ConversationNotFound, NotAGroup, NotAParticipant.
         """
-        before = self.get(command.conversation_id)
-        if actor.user_id is not None and before.is_group and actor.user_id not in before.participants:
-            raise NotAParticipant(conversationId=before.id, userId=actor.user_id)
+        before = self._get_for_member(command.conversation_id, actor)
         by, now = actor.user_id or before.created_by, self._clock.now()
         group, changed = self._store.set_details(
             before.id,

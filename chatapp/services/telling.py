@@ -13,8 +13,7 @@ from chatapp.domain.events import (
     UserRemovedFromGroup,
     UsersAddedToGroup,
 )
-from chatapp.domain.models import LastMessage
-from chatapp.domain.text import preview
+from chatapp.domain.text import last_message
 from chatapp.ports import EventPublisher, Presence, Rooms
 from chatapp.services.audience import Audience
 
@@ -57,12 +56,7 @@ class Teller:
         self._publisher.deliver(event)
         if conversation is None:  # it is gone meanwhile
             return
-        last = LastMessage(
-            message.id,
-            message.sender_id,
-            preview(message.message_type, message.content, message.attachment),
-            message.timestamp,
-        )
+        last = last_message(message)
         viewers = self._presence.viewers(conversation.id)
         for user_id, count in self._audience.unread(conversation.id, message.seq, viewers=viewers):
             self._publisher.deliver(MessageUnread(user_id, conversation, last, message.sender, count))

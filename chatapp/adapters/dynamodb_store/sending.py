@@ -16,8 +16,8 @@ from chatapp.adapters.dynamodb_store.outbox import Entry
 from chatapp.adapters.dynamodb_store.reading import find
 from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.errors import IdempotencyKeyReused, InvalidData, NotAParticipant
-from chatapp.domain.models import Conversation, LastMessage, Message
-from chatapp.domain.text import preview
+from chatapp.domain.models import Conversation, Message
+from chatapp.domain.text import last_message
 from chatapp.ports import Appended
 
 MAX_TOGETHER = 16
@@ -98,7 +98,7 @@ class _Sending(Delivery[Send, Appended]):
                 rev=conversation.rev + 1,
                 recipient_id=conversation.other_than(send.draft.sender_id),
             )
-            conversation = replace(conversation, last_seq=message.seq, rev=message.rev, last=_last(message))
+            conversation = replace(conversation, last_seq=message.seq, rev=message.rev, last=last_message(message))
             appended[send] = Appended(message, conversation, duplicate=False)
             marks[message.sender_id] = _mark(message)
             actions += _new_message(message, send.fingerprint)
@@ -127,11 +127,6 @@ def _earlier(db: Dynamo, known: Item, conversation: Conversation, send: Send) ->
 
 def _sent(draft: Message) -> keys.Key:
     return keys.sent(draft.conversation_id, draft.sender_id, draft.client_message_id or "")
-
-
-def _last(message: Message) -> LastMessage:
-    text = preview(message.message_type, message.content, message.attachment)
-    return LastMessage(message.id, message.sender_id, text, message.timestamp)
 
 
 def _mark(message: Message) -> Update:

@@ -21,7 +21,7 @@ from chatapp.domain.errors import (
     NotAParticipant,
 )
 from chatapp.domain.models import Attachment, Conversation, LastMessage, Message, Page
-from chatapp.domain.text import preview
+from chatapp.domain.text import last_message
 from chatapp.ports import Appended, Deleted, Retracted
 
 
@@ -136,12 +136,7 @@ def _append(connection: sqlite3.Connection, draft: Message, fingerprint: str) ->
     if other is not None and draft.recipient_id not in (None, other):
         raise InvalidData({"recipientId": ["not_in_conversation"]})
     message = replace(draft, seq=head.last_seq + 1, rev=head.rev + 1, recipient_id=other)
-    last = LastMessage(
-        message.id,
-        message.sender_id,
-        preview(message.message_type, message.content, message.attachment),
-        message.timestamp,
-    )
+    last = last_message(message)
     _insert(connection, message)
     _advance(connection, message, last)
     if message.client_message_id is not None:
