@@ -13,6 +13,7 @@ from chatapp.settings import Settings
 from chatapp.transport.addresses import client_address
 from chatapp.transport.limits import RateLimits
 from chatapp.transport.sockets.draining import ALONE_SPREAD_SECONDS, DRAIN_SPREAD_SECONDS, drain
+from chatapp.transport.sockets.websocket import wait_until_all_are_closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Extension:
         """Tell every socket when it will be closed, and close it then; ``hurry`` makes that at once."""
         spread = DRAIN_SPREAD_SECONDS if self.settings.redis else ALONE_SPREAD_SECONDS
         drain(self.socketio.server, hurry, spread_max_seconds=spread)
+        wait_until_all_are_closed(hurry)
 
     def close(self) -> None:
         """Close every socket, finish what was accepted, let go of the engines."""

@@ -139,6 +139,11 @@ class ChatHandler(WebSocketHandler):
         self.write(b"")
         self.is_websocket = True
 
+    def let_go(self) -> None:
+        """The WebSocket lives by itself from now on, and closes the socket at its end."""
+        self.server.let_go(self.socket)
+        self.socket = None
+
     def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any:
         """Socket.IO answers 200 when a WebSocket has ended, which is for nobody."""
         if self.is_websocket:
@@ -186,6 +191,7 @@ class ChatServer(PyWSGIServer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.idle: set[ChatHandler] = set()
+        self._let_go: set[Any] = set()
         self.is_stopping = self.has_stopped = False
 
     def hand_off_through(self, folder: Path, number: int) -> None:
@@ -201,7 +207,7 @@ class ChatServer(PyWSGIServer):
 
     def handle(self, sock: Any, address: Any, read: bytes = b"") -> None:
         """``read`` is what another worker has read of it."""
-        handler = self.handler_class(sock, address, self, Reader(sock, read) if self.handoff else None)
+        handler = self.handler_class(sock, address, self, Reader(sock, read))
         handler.is_handed_over = bool(read)
         handler.handle()
 
@@ -218,6 +224,17 @@ class ChatServer(PyWSGIServer):
         try:
             self.handle(sock, address, read)
         finally:
+            self.do_close(sock)
+
+    def let_go(self, sock: Any) -> None:
+        """Its connection is nobody's request any more; who has it closes it."""
+        self._let_go.add(sock)
+
+    def do_close(self, sock: Any, *_: Any) -> None:
+        """The connection's requests are over."""
+        if sock in self._let_go:
+            self._let_go.remove(sock)
+        else:
             sock.close()
 
     def waits_for(self, handler: ChatHandler) -> bool:

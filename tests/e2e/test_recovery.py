@@ -158,7 +158,7 @@ def test_everything_else_arrives_there_too(cluster: Server) -> None:
     with clients(cluster.url, "ana-all") as [ana], wanderer(cluster, "bea-all") as client:
         conversation = room(cluster, client, "ana-all", "bea-all")
         other = make_conversation(cluster.url, "ana-all", "bea-all", group=True)
-        client.order("heard")
+        until(lambda: "group_created" in [name for name, _ in client.order("heard")], "the group is known")
         while True:
             client.order("lose")
             message = ana.ok("send_message", text_message(conversation, "ana-all", "one"))

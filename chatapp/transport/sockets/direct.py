@@ -7,6 +7,7 @@ library does it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,18 +15,27 @@ import engineio
 import socketio
 from engineio import packet
 from engineio.exceptions import SocketIsClosedError, UnknownPacketError
+from socketio.packet import EVENT
 
-from chatapp.transport.sockets.websocket import WebSocket, message_frame
+from chatapp.transport.sockets.frames import message_frame
+from chatapp.transport.sockets.heartbeat import Heartbeat
+from chatapp.transport.sockets.packets import Call, ChatPacket, ack
+from chatapp.transport.sockets.websocket import WebSocket
 
 PROBE, PROBED, UPGRADE = "2probe", "3probe", "5"
 
 
 class DirectSocket(engineio.socket.Socket):
     """``websocket`` is set once the client has one, and the library's queue is empty from then on. ``sent`` is the
-    last number in the packet log that was sent; None where the client has no use for numbers."""
+    last number in the packet log that was sent; None where the client has no use for numbers. ``on_event`` is called
+    with what the client says through its WebSocket once it is connected, and returns the acknowledgement: the library
+    would pass it through seven hands."""
 
     websocket: WebSocket | None = None
     sent: int | None = None
+    on_event: Callable[[Call], Any] | None = None
+    heartbeat: Heartbeat | None = None
+    last_ping: float | None
     connected: bool
     upgraded: bool
     closing: bool
@@ -47,7 +57,19 @@ class DirectSocket(engineio.socket.Socket):
         else:
             super().receive(pkt)
 
+    def schedule_ping(self) -> None:
+        """The library starts a greenlet for each ping of each client."""
+        if self.last_ping and self.heartbeat:
+            self.last_ping = None
+            self.heartbeat.expect(self)
+
+    def beat(self) -> None:
+        self.last_ping = time.time()
+        self.send(packet.Packet(packet.PING))
+
     def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
+        if self.heartbeat:
+            self.heartbeat.forget(self)
         if self.websocket is None:
             super().close(wait=wait, abort=abort, reason=reason)
         elif not self.closed and not self.closing:
@@ -60,7 +82,7 @@ class DirectSocket(engineio.socket.Socket):
             self.websocket.close()
 
     def _websocket_handler(self, transport: Any) -> list[bytes]:
-        """The whole life of the WebSocket, in the greenlet that reads it."""
+        """Until the client has a WebSocket that lives by itself."""
         if self.connected:
             if not self._upgrade(transport):
                 return []
@@ -71,8 +93,7 @@ class DirectSocket(engineio.socket.Socket):
             transport.close()
             return []
         self.websocket = transport.websocket
-        self._read(transport)
-        self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+        transport.listen(self._receive, self._end)
         return []
 
     def _upgrade(self, transport: Any) -> bool:
@@ -95,25 +116,44 @@ class DirectSocket(engineio.socket.Socket):
             if waiting is not None:
                 websocket.write_soon(message_frame(waiting.encode()))
 
-    def _read(self, transport: Any) -> None:
-        while (received := transport.wait()) is not None:
-            try:
+    def _receive(self, received: str | bytes) -> None:
+        if self.closed:
+            return
+        try:
+            if self.on_event is not None and isinstance(received, str) and received.startswith("42"):
+                self._hear(received[1:], self.on_event)
+            else:
                 self.receive(packet.Packet(encoded_packet=received))
-            except UnknownPacketError:
-                continue
-            except SocketIsClosedError:
-                return
-            except Exception:
+        except UnknownPacketError:
+            pass
+        except Exception as exc:
+            if not isinstance(exc, SocketIsClosedError):
                 self.server.logger.exception("receive error")
-                return
+            self._end()
+
+    def _hear(self, text: str, on_event: Callable[[Call], Any]) -> None:
+        event = ChatPacket(encoded_packet=text)
+        if event.packet_type != EVENT or event.namespace is not None:
+            self.receive(packet.Packet(packet.MESSAGE, text))
+            return
+        answer = on_event(event.data[0])
+        if event.id is not None and self.websocket is not None:
+            self.websocket.write_soon(message_frame(f"4{ack(event.id, answer)}"))
+
+    def _end(self) -> None:
+        self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+        self.server.sockets.pop(self.sid, None)
 
 
 def use_direct_sockets(server: socketio.Server) -> None:
     """The library makes plain sockets and has no setting for it; the first thing it does with one is ``connect``."""
     connected: Callable[[str, Any], Any] = server.eio.handlers["connect"]
+    heartbeat = Heartbeat(server.eio.ping_interval)
 
     def connect(sid: str, environ: Any) -> Any:
-        server.eio.sockets[sid].__class__ = DirectSocket
+        socket = server.eio.sockets[sid]
+        socket.__class__ = DirectSocket
+        socket.heartbeat = heartbeat
         return connected(sid, environ)
 
     server.eio.on("connect", connect)

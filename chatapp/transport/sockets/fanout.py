@@ -11,8 +11,8 @@ from engineio import packet as engine_packet
 from socketio import packet
 
 from chatapp.transport.sockets.direct import DirectSocket
+from chatapp.transport.sockets.frames import message_frame
 from chatapp.transport.sockets.packet_log import PacketLog
-from chatapp.transport.sockets.websocket import message_frame
 
 
 class FanoutManager(socketio.Manager):

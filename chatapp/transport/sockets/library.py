@@ -72,6 +72,7 @@ def answer_connects(server: socketio.Server, greet: Callable[[Mapping[str, Any],
         if socket is None or socket.closed or is_connected():
             welcome.cancel()
             return
+        server.environ[eio_sid] = {}  # some 5 kB for as long as the client stays, and nobody asks any more
         server.manager.register(welcome.socket_id, NAMESPACE, eio_sid)
         server._send_packet(eio_sid, server.packet_class(packet.CONNECT, welcome.answer, namespace=NAMESPACE))
         welcome.begin(socket)
@@ -80,8 +81,8 @@ def answer_connects(server: socketio.Server, greet: Callable[[Mapping[str, Any],
 
 
 class WebSocketTransport:
-    """What python-engineio expects of a WebSocket: it is called once as a WSGI application, then used by one reader
-    and one writer."""
+    """What python-engineio expects of a WebSocket: it is called once as a WSGI application, and has ``wait``, ``send``
+    and ``close``."""
 
     def __init__(self, handler: Callable[[WebSocketTransport], Any], server: engineio.Server) -> None:
         self._handler = handler
@@ -93,25 +94,45 @@ class WebSocketTransport:
             start_response("400 Bad Request", [("Content-Type", "text/plain")])
             return [b"not a WebSocket handshake"]
         connection.accept_websocket()
-        self.websocket = WebSocket(connection.socket, connection.rfile.read1, max_message_bytes=self._max_message_bytes)
+        self.websocket = WebSocket(
+            connection.socket, connection.rfile.waiting(), max_message_bytes=self._max_message_bytes
+        )
         self._handler(self)
+        if self.websocket.is_listening:
+            connection.let_go()
         return []
 
     def wait(self) -> str | bytes | None:
         """The next packet, or None at the end."""
-        packet = self.websocket.receive()
-        if not isinstance(packet, str):
-            return packet
-        try:
-            if packet[:1] not in FIRST_CHARACTERS:
-                raise ValueError
-            return base64.b64decode(packet[1:]) if packet.startswith("b") else packet
-        except ValueError:  # binascii's Error is one
-            self.websocket.close()
-            return None
+        received = self.websocket.receive()
+        return None if received is None else self._packet(received)
+
+    def listen(self, on_packet: Callable[[str | bytes], object], on_end: Callable[[], object]) -> None:
+        """From now on the WebSocket calls these, and nobody waits for it."""
+
+        def on_message(received: str | bytes) -> None:
+            packet = self._packet(received)
+            if packet is None:
+                on_end()  # nothing more counts, whatever still comes
+            else:
+                on_packet(packet)
+
+        self.websocket.listen(on_message, on_end)
 
     def send(self, packet: str | bytes) -> None:
         self.websocket.send(packet)
 
     def close(self) -> None:
         self.websocket.close()
+
+    def _packet(self, received: str | bytes) -> str | bytes | None:
+        """None for what is none, which ends the connection."""
+        if not isinstance(received, str):
+            return received
+        try:
+            if received[:1] not in FIRST_CHARACTERS:
+                raise ValueError
+            return base64.b64decode(received[1:]) if received.startswith("b") else received
+        except ValueError:  # binascii's Error is one
+            self.websocket.close()
+            return None

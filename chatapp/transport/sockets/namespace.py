@@ -82,6 +82,7 @@ class ChatNamespace(Namespace):
 
     def _begin(self, connection: Connection, auth: Any, returning: Returning | None, transport: DirectSocket) -> None:
         self._connections[connection.socket_id] = connection
+        transport.on_event = partial(self._answer, connection.socket_id)
         self._recovery.begin(connection, transport, auth, returning)
         log.info(
             "connected",

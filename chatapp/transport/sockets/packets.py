@@ -20,6 +20,7 @@ EVENT_MAX_BYTES = 64 * 1024
 
 KNOWN_TYPES = (CONNECT, DISCONNECT, ACK)
 NAME = re.compile(r'\["((?:[^"\\]){1,100})"')
+ID_MAX_DIGITS = 15
 HEADER_MAX_CHARS = 300
 """More than a packet's type, namespace, number and event name ever take here."""
 
@@ -35,6 +36,7 @@ class Call:
 
 
 class ChatPacket(Packet):
+    uses_binary_events = False  # else the library looks for bytes in all that we send
     data: Any
 
     def decode(self, encoded_packet: Any) -> int:
@@ -46,7 +48,8 @@ class ChatPacket(Packet):
             self._refuse_unread(encoded_packet)
             return 0
         try:
-            super().decode(encoded_packet)
+            if not self._read_plain_event(encoded_packet):
+                super().decode(encoded_packet)
         except (ValueError, TypeError, IndexError, AttributeError):
             self._refuse(MalformedPayload())
             return 0
@@ -57,6 +60,17 @@ class ChatPacket(Packet):
         elif self.packet_type not in KNOWN_TYPES:
             self._refuse(MalformedPayload())
         return 0
+
+    def _read_plain_event(self, text: str) -> bool:
+        """What nearly all packets are: an event of our namespace, with a number or without."""
+        start = text.find("[", 1, ID_MAX_DIGITS + 2)
+        number = text[1:start]
+        if text[0] != "2" or start < 0 or not (start == 1 or (number.isascii() and number.isdigit())):
+            return False
+        self.packet_type = EVENT
+        self.id = int(number) if number else None
+        self.data = self.json.loads(text[start:])
+        return True
 
     def _read_event(self) -> None:
         data = self.data
@@ -83,6 +97,11 @@ class ChatPacket(Packet):
             self.packet_type = EVENT
         name = NAME.search(head)
         self._refuse(TooLarge(maxBytes=EVENT_MAX_BYTES), name[1] if name else "")
+
+
+def ack(number: int, answer: Any) -> str:
+    """The packet that acknowledges an event of the client's; None acknowledges without arguments."""
+    return f"{ACK}{number}{ChatPacket.json.dumps([] if answer is None else [answer])}"
 
 
 def _exceeds(text: Any, limit: int) -> bool:

@@ -1,9 +1,9 @@
-"""The server's side of one WebSocket (RFC 6455), after its handshake.
+"""The server's side of one WebSocket, after its handshake.
 
-Frames are unmasked by one big-integer XOR (gevent-websocket loops over bytes in Python: a message of 10 MB would
-stall every client for seconds) and written with one system call where the kernel takes them, from whichever greenlet
-has something to say. What the kernel does not take waits in a bounded queue; a client that does not read is closed
-before it can hurt others.
+Nothing waits for a client that says nothing: the event loop calls when something has come, and one of a pool's
+greenlets handles it. Frames are written with one system call where the kernel takes them, from whichever greenlet has
+something to say. What the kernel does not take waits in a bounded queue; a client that does not read is closed before
+it can hurt others.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from typing import Any
 
 import gevent
 from gevent import get_hub
+from gevent.event import Event
 
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-CONTINUATION = 0
-
-NORMAL, PROTOCOL_ERROR, INVALID_TEXT, TOO_BIG = 1000, 1002, 1007, 1009
+from chatapp.transport.sockets.frames import CLOSE, NORMAL, PONG, End, FrameReader, Ping, frame, message_frame
+from chatapp.transport.sockets.pool import GreenletPool
 
 BACKLOG_MAX_BYTES = 4 * 1024 * 1024
 """What may wait for one client. A broadcast's bytes are shared by all that wait for it."""
+
+INBOX_MAX = 64
+"""Messages of one client that wait to be handled; more stay in the kernel, which slows the client down."""
 
 GOODBYE_SECONDS = 3.0
 """How long a client may take to answer a close before its connection is cut."""
@@ -32,9 +34,24 @@ READ_BYTES = 65536
 FRAMES_PER_WRITE = 64
 """Buffers in one ``sendmsg``; Linux takes up to 1,024 (IOV_MAX)."""
 
+READABLE, WRITABLE = 1, 2
+"""libev's, for its watchers."""
+
+_POOL = GreenletPool()
 
 _DUE: list[WebSocket] = []
 """Those that have something to write at the end of this turn; there is one event loop in a process."""
+
+
+_OPEN: set[WebSocket] = set()
+_NONE_OPEN = Event()
+_NONE_OPEN.set()
+"""Of those that live by themselves."""
+
+
+def wait_until_all_are_closed(hurry: Event) -> None:
+    """What they have begun to handle is done by then. Nobody may be added meanwhile."""
+    gevent.wait([_NONE_OPEN, hurry], count=1)
 
 
 def _write_due() -> None:
@@ -44,41 +61,29 @@ def _write_due() -> None:
         websocket.write_turn()
 
 
-class ProtocolViolation(Exception):
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-def frame(opcode: int, payload: bytes) -> bytes:
-    """An unmasked, unfragmented frame."""
-    size = len(payload)
-    if size < 126:
-        return bytes((0x80 | opcode, size)) + payload
-    if size < 65536:
-        return bytes((0x80 | opcode, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((0x80 | opcode, 127)) + size.to_bytes(8, "big") + payload
-
-
-def message_frame(message: str | bytes) -> bytes:
-    return frame(TEXT, message.encode()) if isinstance(message, str) else frame(BINARY, bytes(message))
-
-
 class WebSocket:
-    """``read`` gives at most so many bytes, or none at the end; ``sock`` is a gevent socket."""
+    """``sock`` is a gevent socket, and ``received`` what has been read of it already.
 
-    def __init__(self, sock: Any, read: Callable[[int], bytes], *, max_message_bytes: int) -> None:
+    At first whoever has it may ``receive``. After ``listen`` it lives by itself, and closes the socket at its end.
+    """
+
+    def __init__(self, sock: Any, received: bytes = b"", *, max_message_bytes: int) -> None:
         self._sock = sock
         self._kernel = sock._sock  # the non-blocking socket beneath: a gevent send would switch greenlets
-        self._read = read
-        self._max_message_bytes = max_message_bytes
-        self._received = bytearray()
+        self._frames = FrameReader(max_message_bytes=max_message_bytes)
+        self._inbox: deque[str | bytes | End | None] = deque()
+        self._on_message: Callable[[str | bytes], object] | None = None
+        self._on_end: Callable[[], object] | None = None
+        self._reader: Any = None
+        self._is_handling = self._is_paused = self._has_ended = False
         self._turn: list[bytes] | None = None
         self._backlog: deque[bytes | memoryview] = deque()
         self._backlog_bytes = 0
-        self._watcher: Any = None
+        self._writer: Any = None
         self._deadline: Any = None
         self.is_closed = False
+        if received:
+            self._take(received)
 
     # ------------------------------------------------------------ writing
     def send(self, message: str | bytes) -> None:
@@ -121,14 +126,17 @@ class WebSocket:
             self._wait_to_write(data)
 
     def close(self, code: int = NORMAL) -> None:
-        """Say goodbye after everything that waits; the reader ends when the client answers or is gone."""
+        """Say goodbye after everything that waits. What the client sends until it answers, or is gone, is still read:
+        to cut it off could lose it our words."""
         if self.is_closed:
             return
         self.write_turn()
         self.write(frame(CLOSE, code.to_bytes(2, "big")))
         self.is_closed = True
+        self._deadline = get_hub().loop.timer(GOODBYE_SECONDS)
+        self._deadline.start(self.abort)
         if not self._backlog:
-            self._end_writing()
+            self._shutdown(SHUT_WR)
 
     def abort(self) -> None:
         """The connection is over, whatever waits."""
@@ -136,9 +144,8 @@ class WebSocket:
         self._turn = None
         self._backlog.clear()
         self._backlog_bytes = 0
-        self._stop_watching()
-        if self._deadline is not None:
-            self._deadline.kill(block=False)
+        self._writer = _stopped(self._writer)
+        self._deadline = _stopped(self._deadline)
         self._shutdown(SHUT_RDWR)
 
     def _wait_to_write(self, data: bytes | memoryview) -> None:
@@ -146,9 +153,9 @@ class WebSocket:
         self._backlog_bytes += len(data)
         if self._backlog_bytes > BACKLOG_MAX_BYTES:
             self.abort()
-        elif self._watcher is None:
-            self._watcher = get_hub().loop.io(self._sock.fileno(), 2)
-            self._watcher.start(self._write_backlog)
+        elif self._writer is None:
+            self._writer = get_hub().loop.io(self._sock.fileno(), WRITABLE)
+            self._writer.start(self._write_backlog)
 
     def _write_backlog(self) -> None:
         """The kernel has room again; runs in the hub."""
@@ -160,10 +167,11 @@ class WebSocket:
             return
         except OSError:
             self.abort()
-            return
-        self._stop_watching()
-        if self.is_closed:
-            self._end_writing()
+        self._writer = _stopped(self._writer)
+        if self._has_ended:
+            self._release()
+        elif self.is_closed:
+            self._shutdown(SHUT_WR)
 
     def _forget_written(self, sent: int) -> None:
         self._backlog_bytes -= sent
@@ -174,117 +182,121 @@ class WebSocket:
                 return
             sent -= len(first)
 
-    def _stop_watching(self) -> None:
-        if self._watcher is not None:
-            self._watcher.stop()
-            self._watcher.close()
-            self._watcher = None
-
-    def _end_writing(self) -> None:
-        """What the client sends meanwhile is still read: to cut it off could lose it our close."""
-        self._shutdown(SHUT_WR)
-        self._deadline = gevent.spawn_later(GOODBYE_SECONDS, self.abort)
-
     def _shutdown(self, how: int) -> None:
         with suppress(OSError):  # the client was quicker
-            self._sock.shutdown(how)  # of both sides: also wakes the greenlet that reads
+            self._sock.shutdown(how)  # of both sides: also tells who reads
 
     # ------------------------------------------------------------ reading
     def receive(self) -> str | bytes | None:
-        """The next whole message; None when the connection is over, for whatever reason."""
-        try:
-            return self._next_message()
-        except ProtocolViolation as violation:
-            self.close(violation.code)
-        except OSError:
-            self.abort()
+        """Wait for the next whole message; None when the connection is over, for whatever reason."""
+        while not self._inbox:
+            try:
+                data = self._sock.recv(READ_BYTES)
+            except OSError:
+                data = b""
+            self._take(data)
+        message = self._inbox.popleft()
+        if isinstance(message, str | bytes):
+            return message
+        self._inbox.append(None)  # so it is for whoever asks again
+        self._part(message)
         return None
 
-    def _next_message(self) -> str | bytes | None:
-        kind, parts, size = CONTINUATION, [], 0
-        while True:
-            received = self._next_frame(self._max_message_bytes - size)
-            if received is None:
-                self.abort()
-                return None
-            opcode, is_last, payload = received
-            if opcode >= CLOSE:
-                if not self._control(opcode, payload):
-                    return None
-                continue
-            if (opcode == CONTINUATION) != bool(kind):
-                raise ProtocolViolation(PROTOCOL_ERROR)
-            kind = kind or opcode
-            parts.append(payload)
-            size += len(payload)
-            if is_last:
-                return _decoded(kind, parts[0] if len(parts) == 1 else b"".join(parts))
+    @property
+    def is_listening(self) -> bool:
+        return self._on_message is not None
 
-    def _control(self, opcode: int, payload: bytes) -> bool:
-        """False when it ends the connection."""
-        if opcode == PING:
-            self.write(frame(PONG, payload))
-        elif opcode == CLOSE:
-            self.close(_close_code(payload))
-            return False
-        return True
+    def listen(self, on_message: Callable[[str | bytes], object], on_end: Callable[[], object]) -> None:
+        """From now on call ``on_message`` with each message, one after the other, and ``on_end`` once after the last.
+        Both may wait. Returns at once."""
+        self._on_message, self._on_end = on_message, on_end
+        _OPEN.add(self)
+        _NONE_OPEN.clear()
+        loop = get_hub().loop
+        self._reader = loop.io(self._sock.fileno(), READABLE)
+        self._reader.start(self._read)
+        if self._inbox:
+            loop.run_callback(self._handle_soon)
 
-    def _next_frame(self, max_bytes: int) -> tuple[int, bool, bytes] | None:
-        if not self._fill(2):
-            return None
-        first, second = self._received[0], self._received[1]
-        opcode, size, head = first & 15, second & 127, 2
-        if first & 0x70 or not second & 0x80 or opcode not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
-            raise ProtocolViolation(PROTOCOL_ERROR)
-        if opcode >= CLOSE and (size > 125 or not first & 0x80):
-            raise ProtocolViolation(PROTOCOL_ERROR)
-        if size > 125:
-            head += 2 if size == 126 else 8
-            if not self._fill(head):
-                return None
-            size = int.from_bytes(self._received[2:head], "big")
-        if size > max_bytes:
-            raise ProtocolViolation(TOO_BIG)
-        end = head + 4 + size
-        if not self._fill(end):
-            return None
-        mask, payload = self._received[head : head + 4], self._received[head + 4 : end]
-        del self._received[:end]
-        return opcode, bool(first & 0x80), _unmasked(payload, mask)
+    def _read(self) -> None:
+        """Something has come, or the end; runs in the hub."""
+        try:
+            data = self._kernel.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        self._take(data)
+        self._handle_soon()
 
-    def _fill(self, size: int) -> bool:
-        """Read until so many bytes are there; False when the client ends before."""
-        while len(self._received) < size:
-            data = self._read(READ_BYTES)
-            if not data:
-                return False
-            self._received += data
-        return True
+    def _take(self, data: bytes) -> None:
+        if not data:
+            self._inbox.append(None)
+            self._reader = _stopped(self._reader)
+            return
+        for received in self._frames.feed(data):
+            if isinstance(received, Ping):
+                self.write_turn()
+                self.write(frame(PONG, received.payload))
+            else:
+                self._inbox.append(received)
+
+    def _handle_soon(self) -> None:
+        if len(self._inbox) > INBOX_MAX and not self._is_paused and self._reader is not None:
+            self._reader.stop()
+            self._is_paused = True
+        if self._inbox and not self._is_handling:
+            self._is_handling = True
+            _POOL.run(self._handle)
+
+    def _handle(self) -> None:
+        """In a greenlet of the pool, until nothing waits any more."""
+        assert self._on_message is not None
+        while self._inbox:
+            message = self._inbox.popleft()
+            if not isinstance(message, str | bytes):
+                self._end(message)
+                return
+            self._on_message(message)
+        self._is_handling = False
+        if self._is_paused and self._reader is not None:
+            self._is_paused = False
+            self._reader.start(self._read)
+
+    def _part(self, end: End | None) -> None:
+        """The client has said goodbye, or something it must not say; or it is gone."""
+        if end is None:
+            self.abort()
+        else:
+            self.close(end.code)
+
+    def _end(self, end: End | None) -> None:
+        self._part(end)
+        self._reader = _stopped(self._reader)
+        on_end, self._on_message, self._on_end = self._on_end, None, None
+        try:
+            if on_end:
+                on_end()
+        finally:
+            self._has_ended = True
+            if not self._backlog:
+                self._release()
+
+    def _release(self) -> None:
+        """Nothing more is read or written: the socket is the kernel's again."""
+        self.is_closed = True
+        self._deadline = _stopped(self._deadline)
+        with suppress(OSError):
+            self._kernel.recv(READ_BYTES)  # a socket that closes with something unread takes our last words along
+        self._sock.close()
+        _OPEN.discard(self)
+        if not _OPEN:
+            _NONE_OPEN.set()
 
 
-def _unmasked(payload: bytearray, mask: bytearray) -> bytes:
-    size = len(payload)
-    if not size:
-        return b""
-    key = (mask * (size // 4 + 1))[:size]
-    return (int.from_bytes(payload, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
-
-
-def _decoded(kind: int, data: bytes) -> str | bytes:
-    if kind == BINARY:
-        return data
-    try:
-        return data.decode()
-    except UnicodeDecodeError as exc:
-        raise ProtocolViolation(INVALID_TEXT) from exc
-
-
-def _close_code(payload: bytes) -> int:
-    """What to answer a client's goodbye with: its own code, or a reproach when that is none."""
-    if not payload:
-        return NORMAL
-    if len(payload) == 1:
-        return PROTOCOL_ERROR
-    code = int.from_bytes(payload[:2], "big")
-    defined = 1000 <= code <= 1014 and code not in (1004, 1005, 1006)
-    return code if defined or 3000 <= code <= 4999 else PROTOCOL_ERROR
+def _stopped(watcher: Any) -> Any:
+    """What is left of it: None."""
+    if watcher is not None:
+        watcher.stop()
+        watcher.close()
+    return None

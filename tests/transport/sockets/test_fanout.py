@@ -13,9 +13,9 @@ from chatapp.protocol.wire_json import WireJson
 from chatapp.transport.sockets import fanout
 from chatapp.transport.sockets.direct import DirectSocket, use_direct_sockets
 from chatapp.transport.sockets.fanout import FanoutManager
+from chatapp.transport.sockets.frames import message_frame
 from chatapp.transport.sockets.packet_log import PacketLog
 from chatapp.transport.sockets.packets import ChatPacket
-from chatapp.transport.sockets.websocket import message_frame
 
 
 class Wire:

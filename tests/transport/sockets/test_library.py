@@ -23,6 +23,7 @@ from geventwebsocket.handler import WebSocketHandler
 from gunicorn.workers.ggevent import GeventWorker, PyWSGIServer
 from socketio.exceptions import ConnectionRefusedError
 
+from chatapp.transport.handoff import Reader
 from chatapp.transport.sockets import POLL_MAX_PACKETS
 from chatapp.transport.sockets.connections import Welcome
 from chatapp.transport.sockets.direct import DirectSocket
@@ -265,7 +266,7 @@ class Accepted:
     def __init__(self, handle: Any) -> None:
         self.ours, self.theirs = gevent_socket.socketpair()
         self.theirs.settimeout(10)
-        self.rfile = self.ours.makefile("rb", -1)
+        self.rfile = Reader(self.ours)
         self.answered = 0
         connection = SimpleNamespace(socket=self.ours, rfile=self.rfile, accept_websocket=self._answer)
         self.transport = WebSocketTransport(handle, SimpleNamespace(max_http_buffer_size=1000))

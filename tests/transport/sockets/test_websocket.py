@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Iterator
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import gevent
@@ -12,16 +14,8 @@ from gevent import socket as gevent_socket
 from gevent.event import AsyncResult
 
 from chatapp.transport.sockets import websocket as module
-from chatapp.transport.sockets.websocket import (
-    BACKLOG_MAX_BYTES,
-    INVALID_TEXT,
-    NORMAL,
-    PROTOCOL_ERROR,
-    TOO_BIG,
-    WebSocket,
-    frame,
-    message_frame,
-)
+from chatapp.transport.sockets.frames import INVALID_TEXT, NORMAL, PROTOCOL_ERROR, TOO_BIG, frame, message_frame
+from chatapp.transport.sockets.websocket import BACKLOG_MAX_BYTES, WebSocket
 from tests.e2e.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, close_code, server_frame
 
 LIMIT = 1000
@@ -62,7 +56,7 @@ class Line:
         theirs.settimeout(PATIENCE)
         self.ours = ours
         self.peer = Peer(theirs)
-        self.websocket = WebSocket(ours, ours.recv, max_message_bytes=limit)
+        self.websocket = WebSocket(ours, max_message_bytes=limit)
 
     def receive(self) -> Any:
         """In a greenlet, as in the server; what it gave within the time."""
@@ -168,17 +162,12 @@ def test_an_end_in_the_middle_is_an_end(line: Line, cut: int) -> None:
     assert line.websocket.is_closed
 
 
-def test_a_reset_is_an_end() -> None:
-    def reset(_: int) -> bytes:
-        raise ConnectionResetError
-
-    line = Line()
-    try:
-        websocket = WebSocket(line.ours, reset, max_message_bytes=LIMIT)
-        assert websocket.receive() is None
-        assert websocket.is_closed
-    finally:
-        line.close()
+def test_a_reset_is_an_end(line: Line) -> None:
+    line.peer.sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    waiting = line.begin()
+    line.peer.sock.close()
+    assert waiting.get(timeout=PATIENCE) is None
+    assert line.websocket.is_closed
 
 
 # ---------------------------------------------------------------- the end
@@ -261,7 +250,7 @@ def test_a_slow_reader_gets_everything_in_order(line: Line) -> None:
     assert line.websocket._backlog
     assert [line.peer.frame() for _ in messages] == [(BINARY, message) for message in messages]
     assert line.websocket._backlog_bytes == 0
-    assert line.websocket._watcher is None
+    assert line.websocket._writer is None
     line.websocket.send("otra vez directamente")
     assert line.peer.frame() == (TEXT, b"otra vez directamente")
 
@@ -310,7 +299,7 @@ def test_a_client_that_leaves_with_a_backlog_ends_it(line: Line) -> None:
     line.peer.sock.close()
     assert waiting.get(timeout=PATIENCE) is None
     assert line.websocket.is_closed
-    assert line.websocket._watcher is None
+    assert line.websocket._writer is None
 
 
 # ---------------------------------------------------------------- writing at the end of a turn
