@@ -84,21 +84,21 @@ class PresenceService:
             self._profiles.remember(user)
             entries = arrival.ask(lambda: self._follow(user_id))
         self._admit(user, entries, socket_id)
-        # Read again, now that new messages are told: one that came in between is told twice, never not at all.
-        self._tell_unread(user.id, socket_id)
+        self._tell_unread([arrival.updated(entry) for entry in entries], socket_id)
         return self._with_status(user)
 
     def _follow(self, user_id: str) -> list[InboxEntry]:
         """The store's answer, read when this worker hears the user's conversations."""
         self._following.user(user_id)
-        entries: list[InboxEntry] = []
+        entries: list[InboxEntry] | None = None
 
         def heads() -> list[Conversation]:
-            entries[:] = self._conversations.marks(user_id)
+            nonlocal entries
+            entries = self._conversations.marks(user_id)
             return [entry.conversation for entry in entries]
 
         self._following.conversations(heads)
-        return entries or self._conversations.marks(user_id)
+        return self._conversations.marks(user_id) if entries is None else entries
 
     def _admit(self, user: User, entries: Iterable[InboxEntry], socket_id: str) -> None:
         """Nothing in here may wait: to others the user is either in or out."""
@@ -239,9 +239,12 @@ class PresenceService:
         except Unavailable as exc:
             log.warning("last_seen of %s was not stored: %s", user_id, exc)
 
-    def _tell_unread(self, user_id: str, socket_id: str) -> None:
-        for entry in self._conversations.marks(user_id):
-            if notice := self.notice(entry, socket_id):
+    def _tell_unread(self, entries: Iterable[InboxEntry], socket_id: str) -> None:
+        for entry in entries:
+            mark = self._audience.mark(entry.conversation.id, entry.user_id)
+            if mark is None:  # taken out while another sender's name was read
+                continue
+            if notice := self.notice(replace(entry, last_read_seq=mark), socket_id):
                 self._publisher.deliver(notice)
 
     def notice(self, entry: InboxEntry, socket_id: str | None = None) -> MessageUnread | None:

@@ -195,6 +195,38 @@ def test_a_message_sent_while_somebody_joins_is_never_missed(world: World, overt
     assert [event.unread_count for event in world.published.of(MessageUnread)] == [2]
 
 
+def test_the_notice_is_of_the_message_that_was_sent_meanwhile(world: World, overtake: Overtake) -> None:
+    group = world.group("ana", "bea")
+    world.say(group, "before")
+    overtake(lambda: world.join("bea"), world.store.conversations, "marks", meanwhile=lambda: world.say(group, "now"))
+    assert [(event.last.preview, event.unread_count) for event in world.published.of(MessageUnread)] == [("now", 2)]
+
+
+def test_who_joins_is_asked_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question is a change of threads; there is one for who they are and one for what they have."""
+    world.say(world.group("ana", "bea"))
+    asked = []
+    marks = world.store.conversations.marks
+    monkeypatch.setattr(world.store.conversations, "marks", lambda user_id: asked.append(user_id) or marks(user_id))
+    world.join("bea")
+    assert asked == ["bea"]
+    assert len(world.published.of(MessageUnread)) == 1
+
+
+def test_what_another_device_reads_meanwhile_is_not_announced(world: World, overtake: Overtake) -> None:
+    group = world.group("ana", "bea")
+    world.say(group)
+    world.join("bea", "bea-2")
+    world.events()
+    overtake(
+        lambda: world.join("bea"),
+        world.store.conversations,
+        "marks",
+        meanwhile=lambda: world.conversations.mark_as_read(MarkAsRead(conversation_id=group.id), actor=Actor("bea")),
+    )
+    assert world.published.of(MessageUnread) == []
+
+
 # ---------------------------------------------------------------- what changes while somebody joins
 def test_a_group_made_while_somebody_joins_is_counted(world: World, overtake: Overtake) -> None:
     made = []
