@@ -55,6 +55,7 @@ class PresenceService:
         grace_seconds: float,
         following: Follows | None = None,
     ) -> None:
+        self._store = store
         self._users = store.users
         self._conversations = store.conversations
         self._presence = presence
@@ -80,25 +81,31 @@ class PresenceService:
         if self._speaks_for.get(socket_id, user_id) != user_id:
             self.leave(LeaveChat(), actor=actor, socket_id=socket_id)
         with self._audience.arrival(user_id, socket_id=socket_id) as arrival:
-            user, _ = self._users.save(_profile(command), user_id=user_id, now=self._clock.now())
-            self._profiles.remember(user)
-            entries = arrival.ask(lambda: self._follow(user_id))
+            user, entries = arrival.ask(lambda: self._arrive(command, user_id))
         self._admit(user, entries, socket_id)
         self._tell_unread([arrival.updated(entry) for entry in entries], socket_id)
         return self._with_status(user)
 
-    def _follow(self, user_id: str) -> list[InboxEntry]:
-        """The store's answer, read when this worker hears the user's conversations."""
+    def _arrive(self, command: JoinChat, user_id: str) -> tuple[User, list[InboxEntry]]:
         self._following.user(user_id)
-        entries: list[InboxEntry] | None = None
+        user, entries = self._store.arrive(_profile(command), user_id=user_id, now=self._clock.now())
+        self._profiles.remember(user)
+        return user, self._followed(user_id, entries)
+
+    def _followed(self, user_id: str, entries: list[InboxEntry]) -> list[InboxEntry]:
+        """The store's answer, which was ``entries`` when this worker heard the user, as of when it hears their
+        conversations."""
+        is_old = False
 
         def heads() -> list[Conversation]:
-            nonlocal entries
-            entries = self._conversations.marks(user_id)
+            nonlocal entries, is_old
+            if is_old:
+                entries = self._conversations.marks(user_id)
+            is_old = True
             return [entry.conversation for entry in entries]
 
         self._following.conversations(heads)
-        return self._conversations.marks(user_id) if entries is None else entries
+        return entries
 
     def _admit(self, user: User, entries: Iterable[InboxEntry], socket_id: str) -> None:
         """Nothing in here may wait: to others the user is either in or out."""
@@ -145,6 +152,10 @@ class PresenceService:
         """None of the user's lost connections can be taken up here any more."""
         if user_id not in self._departing and not self._presence.has_sockets(user_id):
             self._audience.dismiss(user_id)
+
+    def _follow(self, user_id: str) -> list[InboxEntry]:
+        self._following.user(user_id)
+        return self._followed(user_id, self._conversations.marks(user_id))
 
     # ------------------------------------------------------------ leaving
     def leave(self, _command: LeaveChat, *, actor: Actor, socket_id: str) -> None:
