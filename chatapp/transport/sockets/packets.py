@@ -36,6 +36,8 @@ class Call:
 
 class ChatPacket(Packet):
     data: Any
+    uses_binary_events = False
+    """Nothing of ours is binary; the library would look through all that is sent."""
 
     def decode(self, encoded_packet: Any) -> int:
         """Never raises and never waits for attachments: the count it returns is always 0."""
