@@ -12,17 +12,20 @@ import socketio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chatapp.domain.commands import SetStatus
 from chatapp.domain.events import UserConnected, UserDisconnected, UserStatusChanged
-from chatapp.domain.models import Status
+from chatapp.domain.models import Actor, Status
 from chatapp.domain.rooms import EVERYONE
 from chatapp.protocol.outgoing import ROWS
 from chatapp.protocol.wire_json import WireJson
 from chatapp.transport.sockets import fanout
+from chatapp.transport.sockets.connections import Connection
 from chatapp.transport.sockets.direct import DirectSocket
 from chatapp.transport.sockets.fanout import GATHER_SECONDS, FanoutManager
 from chatapp.transport.sockets.lost_sessions import LostSessions, Session
+from chatapp.transport.sockets.namespace import ChatNamespace
 from chatapp.transport.sockets.packet_log import PacketLog
-from chatapp.transport.sockets.packets import ChatPacket
+from chatapp.transport.sockets.packets import Call, ChatPacket
 from tests.e2e.wire import server_texts
 from tests.fakes import START, ManualScheduler
 from tests.protocol.test_outgoing import JUAN
@@ -247,6 +250,27 @@ def test_very_much_does_not_wait(server: Server, monkeypatch: pytest.MonkeyPatch
     assert server.texts("a") == ["x" * 60, "y" * 60]
     server.scheduler.advance(1)
     assert len(server.wires["a"].writes) == 1
+
+
+def test_an_acknowledgement_does_not_overtake_what_it_stands_for(server: Server) -> None:
+    """Whoever sets their status hears of it first, as when nothing waits."""
+
+    def set_status(command: SetStatus, *, actor: Actor) -> UserStatusChanged:
+        server.emit(command.status, EVERYONE, gathers=True)
+        return UserStatusChanged(actor.user_id or "", command.status, START)
+
+    chat: Any = SimpleNamespace(presence=SimpleNamespace(set_status=set_status))
+    unused: Any = None
+    namespace = ChatNamespace(chat, unused, unused, unused)
+    namespace._set_server(server.server)
+    for sid in ("a", "b"):
+        server.connect(sid, "counting", EVERYONE)
+        namespace._connections[sid] = Connection(sid, "127.0.0.1", "en", user_id=sid)
+    answer = namespace.trigger_event(Call("user_status", ({"userId": "a", "status": "busy"},), wants_ack=True), "a")
+    assert answer is not None
+    assert answer["ok"], answer
+    assert server.texts("a") == ["busy"]
+    assert server.texts("b") == []
 
 
 # ---------------------------------------------------------------- nobody loses any of it
