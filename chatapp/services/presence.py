@@ -82,9 +82,9 @@ class PresenceService:
             self.leave(LeaveChat(), actor=actor, socket_id=socket_id)
         with self._audience.arrival(user_id, socket_id=socket_id) as arrival:
             user, entries = arrival.ask(lambda: self._arrive(command, user_id))
-        self._admit(user, entries, socket_id)
+        admitted = self._admit(user, entries, socket_id)
         self._tell_unread([arrival.updated(entry) for entry in entries], socket_id)
-        return self._with_status(user)
+        return admitted
 
     def _arrive(self, command: JoinChat, user_id: str) -> tuple[User, list[InboxEntry]]:
         self._following.user(user_id)
@@ -107,8 +107,8 @@ class PresenceService:
         self._following.conversations(heads)
         return entries
 
-    def _admit(self, user: User, entries: Iterable[InboxEntry], socket_id: str) -> None:
-        """Nothing in here may wait: to others the user is either in or out."""
+    def _admit(self, user: User, entries: Iterable[InboxEntry], socket_id: str) -> User:
+        """With their status. Nothing in here may wait: to others the user is either in or out."""
         self._speaks_for[socket_id] = user.id
         self._rooms.admit(socket_id, user.id)
         self._audience.admit(user.id, entries)
@@ -117,8 +117,10 @@ class PresenceService:
         was_hidden = first and self._presence.statuses([user.id])[user.id] is Status.OFFLINE
         if was_hidden:  # they had said so themselves before they left; whoever comes is online
             self._presence.set_status(user.id, Status.ONLINE)
+        admitted = self._with_status(user)
         if was_hidden or (first and not returning):
-            self._publisher.publish(UserConnected(self._with_status(user)))
+            self._publisher.publish(UserConnected(admitted))
+        return admitted
 
     # ------------------------------------------------------------ lost connections: services/sessions.py
     def user_of(self, socket_id: str) -> str | None:
