@@ -42,8 +42,9 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
 
     limits = RateLimits(app, settings)
     bus = build_bus(settings)
-    recovery = Recovery(bus, keep_seconds=settings.recovery_seconds, scheduler=GeventScheduler(), now=time.monotonic)
-    socketio = create_socketio(app, settings, recovery.log)
+    scheduler = GeventScheduler()
+    recovery = Recovery(bus, keep_seconds=settings.recovery_seconds, scheduler=scheduler, now=time.monotonic)
+    socketio = create_socketio(app, settings, recovery.log, scheduler)
     rooms = SocketRooms(socketio.server, recovery.lost)
     chat = build_chat(settings, SocketPublisher(socketio.server, rooms, bus), rooms, bus, recovery)
     recovery.serve(chat, socketio.server.manager)

@@ -220,6 +220,9 @@ class Store(Protocol):
     conversations: ConversationStore
     messages: MessageStore
 
+    def arrive(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, list[InboxEntry]]:
+        """``users.save``, and then ``conversations.marks`` of that user: who joins asks for both at once."""
+
     def check(self) -> None:
         """Raises StoreUnavailable when the engine does not answer."""
 

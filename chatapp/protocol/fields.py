@@ -175,13 +175,14 @@ class Several(fields.List[Any]):
     def __init__(self, inner: fields.Field[Any], *, min_items: int = 0, max_items: int, **kwargs: Any) -> None:
         super().__init__(inner, validate=validate.Length(min=min_items, max=max_items), **kwargs)
         self._min_items, self._max_items = min_items, max_items
+        self._quick_inner = inner.quick if isinstance(inner, Quick) else None
 
     def quick(self, value: Any) -> Any:
         if type(value) is not list or not self._min_items <= len(value) <= self._max_items:
             return UNSURE
-        if not isinstance(self.inner, Quick):
+        if self._quick_inner is None:
             return UNSURE
-        found = tuple(map(self.inner.quick, value))
+        found = tuple(map(self._quick_inner, value))
         return UNSURE if UNSURE in found else found
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:

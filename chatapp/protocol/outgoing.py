@@ -44,6 +44,8 @@ class Outgoing(Generic[E]):
     """What the schema dumps: an object or a mapping with the schema's field names."""
     summary: str
     when: Callable[[E], bool] = lambda _event: True
+    gathers: bool = False
+    """Whether it may wait a moment for more of its kind, to leave with them in one write. Only what is for everyone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +219,7 @@ ROWS: tuple[Outgoing[Any], ...] = (
         lambda event: Audience((EVERYONE,), except_user=event.user.id),
         _connected,
         "A user's first socket joined; to all other users",
+        gathers=True,
     ),
     Outgoing(
         "user_disconnected",
@@ -225,6 +228,7 @@ ROWS: tuple[Outgoing[Any], ...] = (
         _gone,
         _itself,
         "A user's last socket has been gone for the grace period",
+        gathers=True,
     ),
     Outgoing(
         "user_status_update",
@@ -233,6 +237,7 @@ ROWS: tuple[Outgoing[Any], ...] = (
         _status_changed,
         _itself,
         "A user shows another status",
+        gathers=True,
     ),
     Outgoing(
         "user_joined",

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from chatapp.domain.errors import NotIdentified
-from chatapp.domain.models import Conversation, InboxEntry
+from chatapp.domain.models import Conversation, InboxEntry, Message
+from chatapp.domain.text import last_message
 
 T = TypeVar("T")
 
@@ -29,6 +30,8 @@ class Arrival:
     socket_id: str | None
     is_gone: bool = False
     is_outdated: bool = False
+    told: dict[str, Conversation] = field(default_factory=dict)
+    """Conversations in which something was said meanwhile, as of the latest."""
 
     def ask(self, question: Callable[[], T]) -> T:
         """The store's answer, asked again when it was overtaken. Raises NotIdentified when the socket has closed."""
@@ -39,6 +42,11 @@ class Arrival:
                 raise NotIdentified
             if not self.is_outdated:
                 return answer
+
+    def updated(self, entry: InboxEntry) -> InboxEntry:
+        """With what was said since the store answered."""
+        head = self.told.get(entry.conversation.id)
+        return replace(entry, conversation=head) if head and head.last_seq > entry.conversation.last_seq else entry
 
     def concerns(self, conversation_id: str) -> bool:
         return self.conversation_id in (None, conversation_id)
@@ -118,6 +126,17 @@ class Audience:
             marks[user_id] = max(seq, marks[user_id])
         else:
             self._outdate(conversation_id, user_id)
+
+    def said(self, message: Message, conversation: Conversation) -> None:
+        """The message has just been told to those who are here. Whoever is about to be has it from this."""
+        for arrival in self._arrivals:
+            if arrival.conversation_id is None:
+                head = replace(conversation, last=last_message(message), last_seq=message.seq)
+                arrival.told[conversation.id] = head
+
+    def mark(self, conversation_id: str, user_id: str) -> int | None:
+        """How far a member has read; None when they are not online or no member."""
+        return self._marks.get(conversation_id, {}).get(user_id)
 
     def members(self, conversation_id: str) -> tuple[str, ...]:
         return tuple(self._marks.get(conversation_id, ()))

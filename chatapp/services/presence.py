@@ -55,6 +55,7 @@ class PresenceService:
         grace_seconds: float,
         following: Follows | None = None,
     ) -> None:
+        self._store = store
         self._users = store.users
         self._conversations = store.conversations
         self._presence = presence
@@ -80,28 +81,34 @@ class PresenceService:
         if self._speaks_for.get(socket_id, user_id) != user_id:
             self.leave(LeaveChat(), actor=actor, socket_id=socket_id)
         with self._audience.arrival(user_id, socket_id=socket_id) as arrival:
-            user, _ = self._users.save(_profile(command), user_id=user_id, now=self._clock.now())
-            self._profiles.remember(user)
-            entries = arrival.ask(lambda: self._follow(user_id))
-        self._admit(user, entries, socket_id)
-        # Read again, now that new messages are told: one that came in between is told twice, never not at all.
-        self._tell_unread(user.id, socket_id)
-        return self._with_status(user)
+            user, entries = arrival.ask(lambda: self._arrive(command, user_id))
+        admitted = self._admit(user, entries, socket_id)
+        self._tell_unread([arrival.updated(entry) for entry in entries], socket_id)
+        return admitted
 
-    def _follow(self, user_id: str) -> list[InboxEntry]:
-        """The store's answer, read when this worker hears the user's conversations."""
+    def _arrive(self, command: JoinChat, user_id: str) -> tuple[User, list[InboxEntry]]:
         self._following.user(user_id)
-        entries: list[InboxEntry] = []
+        user, entries = self._store.arrive(_profile(command), user_id=user_id, now=self._clock.now())
+        self._profiles.remember(user)
+        return user, self._followed(user_id, entries)
+
+    def _followed(self, user_id: str, entries: list[InboxEntry]) -> list[InboxEntry]:
+        """The store's answer, which was ``entries`` when this worker heard the user, as of when it hears their
+        conversations."""
+        is_old = False
 
         def heads() -> list[Conversation]:
-            entries[:] = self._conversations.marks(user_id)
+            nonlocal entries, is_old
+            if is_old:
+                entries = self._conversations.marks(user_id)
+            is_old = True
             return [entry.conversation for entry in entries]
 
         self._following.conversations(heads)
-        return entries or self._conversations.marks(user_id)
+        return entries
 
-    def _admit(self, user: User, entries: Iterable[InboxEntry], socket_id: str) -> None:
-        """Nothing in here may wait: to others the user is either in or out."""
+    def _admit(self, user: User, entries: Iterable[InboxEntry], socket_id: str) -> User:
+        """With their status. Nothing in here may wait: to others the user is either in or out."""
         self._speaks_for[socket_id] = user.id
         self._rooms.admit(socket_id, user.id)
         self._audience.admit(user.id, entries)
@@ -110,8 +117,10 @@ class PresenceService:
         was_hidden = first and self._presence.statuses([user.id])[user.id] is Status.OFFLINE
         if was_hidden:  # they had said so themselves before they left; whoever comes is online
             self._presence.set_status(user.id, Status.ONLINE)
+        admitted = self._with_status(user)
         if was_hidden or (first and not returning):
-            self._publisher.publish(UserConnected(self._with_status(user)))
+            self._publisher.publish(UserConnected(admitted))
+        return admitted
 
     # ------------------------------------------------------------ lost connections: services/sessions.py
     def user_of(self, socket_id: str) -> str | None:
@@ -145,6 +154,10 @@ class PresenceService:
         """None of the user's lost connections can be taken up here any more."""
         if user_id not in self._departing and not self._presence.has_sockets(user_id):
             self._audience.dismiss(user_id)
+
+    def _follow(self, user_id: str) -> list[InboxEntry]:
+        self._following.user(user_id)
+        return self._followed(user_id, self._conversations.marks(user_id))
 
     # ------------------------------------------------------------ leaving
     def leave(self, _command: LeaveChat, *, actor: Actor, socket_id: str) -> None:
@@ -239,9 +252,12 @@ class PresenceService:
         except Unavailable as exc:
             log.warning("last_seen of %s was not stored: %s", user_id, exc)
 
-    def _tell_unread(self, user_id: str, socket_id: str) -> None:
-        for entry in self._conversations.marks(user_id):
-            if notice := self.notice(entry, socket_id):
+    def _tell_unread(self, entries: Iterable[InboxEntry], socket_id: str) -> None:
+        for entry in entries:
+            mark = self._audience.mark(entry.conversation.id, entry.user_id)
+            if mark is None:  # taken out while another sender's name was read
+                continue
+            if notice := self.notice(replace(entry, last_read_seq=mark), socket_id):
                 self._publisher.deliver(notice)
 
     def notice(self, entry: InboxEntry, socket_id: str | None = None) -> MessageUnread | None:

@@ -57,6 +57,7 @@ class Teller:
         if conversation is None:  # it is gone meanwhile
             return
         last = last_message(message)
+        self._audience.said(message, conversation)
         viewers = self._presence.viewers(conversation.id)
         for user_id, count in self._audience.unread(conversation.id, message.seq, viewers=viewers):
             self._publisher.deliver(MessageUnread(user_id, conversation, last, message.sender, count))

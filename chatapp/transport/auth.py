@@ -10,6 +10,8 @@ from chatapp.domain.errors import InvalidData
 from chatapp.domain.models import Actor
 from chatapp.protocol.requests import HandshakeSchema
 
+HANDSHAKE = HandshakeSchema()
+
 
 def actor_for(claimed: str | None, *, known: str | None = None) -> Actor:
     """``claimed`` is whom the payload names, ``known`` whom the connection belongs to."""
@@ -19,7 +21,7 @@ def actor_for(claimed: str | None, *, known: str | None = None) -> Actor:
 def handshake_user(auth: Any) -> str | None:
     """Whom the handshake's ``auth`` names; None when it names nobody. Raises InvalidData."""
     try:
-        user_id: str | None = HandshakeSchema().load({} if auth is None else auth)["user_id"]
+        user_id: str | None = HANDSHAKE.load({} if auth is None else auth)["user_id"]
     except ValidationError as exc:
         raise InvalidData(exc.normalized_messages()) from exc
     return user_id

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from chatapp.domain.commands import SaveUser
 from chatapp.domain.errors import ChatError, ConversationNotFound, InvalidData, NotAGroup, NotAParticipant
 from chatapp.domain.models import Attachment, Conversation, ConversationType
 from chatapp.ports import Departure, ReadMark, Store
@@ -208,6 +211,23 @@ def test_marks_are_the_inbox_without_participants(store: Store) -> None:
         assert mark.unread_count == entry.unread_count
         assert mark.conversation.last == entry.conversation.last
     assert marks["g1"].conversation.participants == marks["g2"].conversation.participants == ()
+
+
+def test_who_arrives_is_saved_and_has_their_marks(store: Store) -> None:
+    command = SaveUser(id="ana", name="Ana", email="ana@example.com")
+    assert store.arrive(command, user_id="ana", now=at(0)) == (store.users.get("ana"), [])
+    store.conversations.create_group(group("ana", "bea", id="g1"))
+    store.conversations.open_private(private("ana", "bea"))
+    say(store, "hi", to="g1", by="bea")
+    renamed = replace(command, name="Ana María")
+
+    user, entries = store.arrive(renamed, user_id="ana", now=at(9))
+
+    assert user == store.users.get("ana")
+    assert (user.name, user.created_at, user.updated_at) == ("Ana María", at(0), at(9))
+    by_id = operator.attrgetter("conversation.id")
+    assert sorted(entries, key=by_id) == sorted(store.conversations.marks("ana"), key=by_id)
+    assert [entry.unread_count for entry in sorted(entries, key=by_id)] == [1, 0]
 
 
 # ---------------------------------------------------------------- listing all

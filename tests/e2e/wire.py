@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,6 +74,16 @@ def server_frame(read: Callable[[int], bytes]) -> tuple[int, bytes]:
     elif size == 127:
         (size,) = struct.unpack("!Q", read(8))
     return first & 15, read(size)
+
+
+def server_texts(data: bytes) -> list[str]:
+    """What a server has written, as far as it is text: the messages of whole frames, one after another."""
+    stream, texts = BytesIO(data), []
+    while stream.tell() < len(data):
+        opcode, payload = server_frame(stream.read)
+        assert opcode == TEXT
+        texts.append(payload.decode())
+    return texts
 
 
 class RawWebSocket:

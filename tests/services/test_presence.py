@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -121,13 +122,11 @@ def test_presence_is_not_for_the_nameless(world: World, ask: Callable[[World], o
 
 
 def test_a_failed_joining_leaves_nothing_behind(world: World) -> None:
-    for method in ("save", "marks"):
-        part = world.store.users if method == "save" else world.store.conversations
-        with store_down(part, method), pytest.raises(StoreUnavailable):
-            world.join("ana")
-        assert world.rooms.sockets_of("ana") == set()
-        assert status_of(world, "ana") is Status.OFFLINE
-        assert world.events() == []
+    with store_down(world.store, "arrive"), pytest.raises(StoreUnavailable):
+        world.join("ana")
+    assert world.rooms.sockets_of("ana") == set()
+    assert status_of(world, "ana") is Status.OFFLINE
+    assert world.events() == []
     world.join("ana")
     assert len(world.published.of(UserConnected)) == 1
 
@@ -188,11 +187,54 @@ def test_the_notice_of_a_deleted_senders_message_has_no_name(world: World) -> No
 
 def test_a_message_sent_while_somebody_joins_is_never_missed(world: World, overtake: Overtake) -> None:
     group = world.group("ana", "bea")
-    overtake(lambda: world.join("bea"), world.store.conversations, "marks", meanwhile=lambda: world.say(group, "now"))
+    overtake(lambda: world.join("bea"), world.store, "arrive", meanwhile=lambda: world.say(group, "now"))
     assert [(event.user_id, event.unread_count) for event in world.published.of(MessageUnread)] == [("bea", 1)]
     world.events()
     world.say(group)
     assert [event.unread_count for event in world.published.of(MessageUnread)] == [2]
+
+
+def test_the_notice_is_of_the_message_that_was_sent_meanwhile(world: World, overtake: Overtake) -> None:
+    group = world.group("ana", "bea")
+    world.say(group, "before")
+    overtake(lambda: world.join("bea"), world.store, "arrive", meanwhile=lambda: world.say(group, "now"))
+    assert [(event.last.preview, event.unread_count) for event in world.published.of(MessageUnread)] == [("now", 2)]
+
+
+def test_who_joins_is_asked_for_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question is a change of threads."""
+    world.say(world.group("ana", "bea"))
+    asked = []
+    database = world.store.users._database
+    for way in ("read", "write"):
+        monkeypatch.setattr(database, way, _noted(getattr(database, way), asked))
+    world.profiles.require("ana")
+    asked.clear()
+    world.join("bea")
+    assert len(asked) == 1
+    assert len(world.published.of(MessageUnread)) == 1
+
+
+def _noted(real: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
+    def noted(work: Any) -> Any:
+        calls.append(work)
+        return real(work)
+
+    return noted
+
+
+def test_what_another_device_reads_meanwhile_is_not_announced(world: World, overtake: Overtake) -> None:
+    group = world.group("ana", "bea")
+    world.say(group)
+    world.join("bea", "bea-2")
+    world.events()
+    overtake(
+        lambda: world.join("bea"),
+        world.store,
+        "arrive",
+        meanwhile=lambda: world.conversations.mark_as_read(MarkAsRead(conversation_id=group.id), actor=Actor("bea")),
+    )
+    assert world.published.of(MessageUnread) == []
 
 
 # ---------------------------------------------------------------- what changes while somebody joins
@@ -200,8 +242,8 @@ def test_a_group_made_while_somebody_joins_is_counted(world: World, overtake: Ov
     made = []
     overtake(
         lambda: world.join("bea"),
-        world.store.conversations,
-        "marks",
+        world.store,
+        "arrive",
         meanwhile=lambda: made.append(world.group("ana", "bea")),
     )
     assert world.audience.members(made[0].id) == ("bea",)
@@ -212,8 +254,8 @@ def test_who_is_added_while_joining_is_counted(world: World, overtake: Overtake)
     command = AddParticipants(conversation_id=group.id, participants=("bea",))
     overtake(
         lambda: world.join("bea"),
-        world.store.conversations,
-        "marks",
+        world.store,
+        "arrive",
         meanwhile=lambda: world.conversations.add_participants(command, actor=Actor("ana")),
     )
     assert world.audience.members(group.id) == ("bea",)
@@ -228,8 +270,8 @@ def test_who_leaves_a_group_while_joining_hears_nothing_more_of_it(
         world.join("bea", "bea-2")
     overtake(
         lambda: world.join("bea"),
-        world.store.conversations,
-        "marks",
+        world.store,
+        "arrive",
         meanwhile=lambda: world.conversations.leave_group(LeaveGroup(conversation_id=group.id), actor=Actor("bea")),
     )
     world.events()
@@ -241,8 +283,8 @@ def test_a_group_deleted_while_somebody_joins_is_forgotten(world: World, overtak
     group = world.group("ana", "bea")
     overtake(
         lambda: world.join("bea"),
-        world.store.conversations,
-        "marks",
+        world.store,
+        "arrive",
         meanwhile=lambda: world.conversations.delete(group.id),
     )
     assert world.audience.members(group.id) == ()
@@ -253,8 +295,8 @@ def test_what_is_read_while_somebody_joins_stays_read(world: World, overtake: Ov
     world.say(group)
     overtake(
         lambda: world.join("bea"),
-        world.store.conversations,
-        "marks",
+        world.store,
+        "arrive",
         meanwhile=lambda: world.conversations.mark_as_read(MarkAsRead(conversation_id=group.id), actor=Actor("bea")),
     )
     world.events()
@@ -262,11 +304,9 @@ def test_what_is_read_while_somebody_joins_stays_read(world: World, overtake: Ov
     assert [event.unread_count for event in world.published.of(MessageUnread)] == [1]
 
 
-@pytest.mark.parametrize("waiting_for", ["save", "marks"])
-def test_a_socket_that_closes_while_joining_leaves_no_ghost(world: World, overtake: Overtake, waiting_for: str) -> None:
-    part = world.store.users if waiting_for == "save" else world.store.conversations
+def test_a_socket_that_closes_while_joining_leaves_no_ghost(world: World, overtake: Overtake) -> None:
     with pytest.raises(NotIdentified):
-        overtake(lambda: world.join("ana"), part, waiting_for, meanwhile=lambda: disconnect(world, "ana"))
+        overtake(lambda: world.join("ana"), world.store, "arrive", meanwhile=lambda: disconnect(world, "ana"))
     assert not world.present.has_sockets("ana")
     assert status_of(world, "ana") is Status.OFFLINE
     assert world.audience.present() == ()
@@ -299,8 +339,8 @@ def test_a_user_whose_other_socket_closes_while_joining_stays(world: World, over
     world.join("ana")
     overtake(
         lambda: world.join("ana", "ana-2"),
-        world.store.users,
-        "save",
+        world.store,
+        "arrive",
         meanwhile=lambda: disconnect(world, "ana", "ana-1"),
     )
     world.events()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.client import Dynamo
 from chatapp.adapters.dynamodb_store.conversations import DynamoConversations
@@ -11,6 +13,8 @@ from chatapp.adapters.dynamodb_store.outbox import Outbox
 from chatapp.adapters.dynamodb_store.sending import Send, sending
 from chatapp.adapters.dynamodb_store.tables import create_tables
 from chatapp.adapters.dynamodb_store.users import DynamoUsers
+from chatapp.domain.commands import SaveUser
+from chatapp.domain.models import InboxEntry, User
 from chatapp.ports import ConversationStore, MessageStore, UserStore
 
 __all__ = ["DynamoStore"]
@@ -34,6 +38,10 @@ class DynamoStore:
     def create_tables(self) -> None:
         """Make those that are missing; harmless when they are there, and when others do it too."""
         self._db.run(lambda: create_tables(self._db))
+
+    def arrive(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, list[InboxEntry]]:
+        user, _ = self.users.save(command, user_id=user_id, now=now)
+        return user, self.conversations.marks(user_id)
 
     def check(self) -> None:
         self._db.run(lambda: self._db.get_many(keys.Key(table, "check", "check") for table in keys.TABLES))

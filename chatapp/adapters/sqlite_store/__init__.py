@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+from datetime import datetime
 from pathlib import Path
 
-from chatapp.adapters.sqlite_store.conversations import SqliteConversations
+from chatapp.adapters.sqlite_store.conversations import SqliteConversations, read_marks
 from chatapp.adapters.sqlite_store.database import Database
 from chatapp.adapters.sqlite_store.messages import SqliteMessages
+from chatapp.adapters.sqlite_store.rows import to_entry
 from chatapp.adapters.sqlite_store.schema import migrate
-from chatapp.adapters.sqlite_store.users import SqliteUsers
+from chatapp.adapters.sqlite_store.users import SqliteUsers, save
+from chatapp.adapters.times import to_ms
+from chatapp.domain.commands import SaveUser
+from chatapp.domain.models import InboxEntry, User
 from chatapp.ports import ConversationStore, MessageStore, UserStore
 
 __all__ = ["SqliteStore"]
@@ -22,6 +28,16 @@ class SqliteStore:
         self.users: UserStore = SqliteUsers(self._database)
         self.conversations: ConversationStore = SqliteConversations(self._database)
         self.messages: MessageStore = SqliteMessages(self._database)
+
+    def arrive(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, list[InboxEntry]]:
+        """In one transaction, for one change of threads."""
+
+        def work(connection: sqlite3.Connection) -> tuple[User, list[sqlite3.Row]]:
+            user, _ = save(connection, command, user_id, to_ms(now))
+            return user, read_marks(connection, user_id)
+
+        user, marks = self._database.write(work)
+        return user, [to_entry(row) for row in marks]
 
     def check(self) -> None:
         self._database.read(lambda connection: connection.execute("SELECT 1 FROM users LIMIT 1").fetchone())

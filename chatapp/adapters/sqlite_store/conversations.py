@@ -71,10 +71,7 @@ class SqliteConversations:
         return self._database.read(work)
 
     def marks(self, user_id: str) -> list[InboxEntry]:
-        rows = self._database.read(
-            lambda connection: connection.execute(f"{ENTRY} WHERE p.user_id = ?", (user_id,)).fetchall()
-        )
-        return [to_entry(row) for row in rows]
+        return [to_entry(row) for row in self._database.read(lambda connection: read_marks(connection, user_id))]
 
     def list_all(self, *, limit: int, cursor: str | None = None) -> Page[Conversation]:
         (after,) = ("",) if cursor is None else read_cursor(cursor, str)
@@ -171,6 +168,11 @@ class SqliteConversations:
 
 
 # ---------------------------------------------------------------- inside a transaction
+def read_marks(connection: sqlite3.Connection, user_id: str) -> list[sqlite3.Row]:
+    """Entries, without participants."""
+    return connection.execute(f"{ENTRY} WHERE p.user_id = ?", (user_id,)).fetchall()
+
+
 def _find(connection: sqlite3.Connection, conversation_id: str) -> sqlite3.Row | None:
     row: sqlite3.Row | None = connection.execute(
         "SELECT * FROM conversations WHERE id = ?", (conversation_id,)

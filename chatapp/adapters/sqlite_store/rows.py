@@ -28,8 +28,11 @@ MESSAGE_COLUMNS = """
 """Every message is read with its sender beside it."""
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+
+
 def to_json(values: Iterable[str]) -> str:
-    return json.dumps(list(values), ensure_ascii=False)
+    return _ENCODER.encode(list(values))
 
 
 def to_user(row: sqlite3.Row) -> User:

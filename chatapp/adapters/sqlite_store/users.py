@@ -22,7 +22,7 @@ class SqliteUsers:
         self._database = database
 
     def save(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, bool]:
-        return self._database.write(lambda connection: _save(connection, command, user_id, to_ms(now)))
+        return self._database.write(lambda connection: save(connection, command, user_id, to_ms(now)))
 
     def get(self, user_id: str) -> User | None:
         return self.get_many([user_id]).get(user_id)
@@ -90,7 +90,8 @@ def _require(connection: sqlite3.Connection, user_id: str) -> sqlite3.Row:
     return row
 
 
-def _save(connection: sqlite3.Connection, command: SaveUser, user_id: str, now: int) -> tuple[User, bool]:
+def save(connection: sqlite3.Connection, command: SaveUser, user_id: str, now: int) -> tuple[User, bool]:
+    """Inside a transaction; ``now`` is in milliseconds."""
     before = connection.execute(f"{LIVE} AND id = ?", (user_id,)).fetchone()
     profile = {
         "id": user_id,

@@ -8,6 +8,7 @@ from engineio.payload import Payload
 from flask import Flask
 from flask_socketio import SocketIO
 
+from chatapp.ports import Scheduler
 from chatapp.protocol.wire_json import WireJson
 from chatapp.settings import Settings
 from chatapp.transport.sockets.direct import use_direct_sockets
@@ -29,7 +30,7 @@ UNNOTICED_SECONDS = PING_INTERVAL_SECONDS + 2 * PING_TIMEOUT_SECONDS
 """How long a connection may be gone before the library looks and sees it."""
 
 
-def create_socketio(app: Flask, settings: Settings, packet_log: PacketLog) -> SocketIO:
+def create_socketio(app: Flask, settings: Settings, packet_log: PacketLog, scheduler: Scheduler) -> SocketIO:
     """The server without its namespace, which needs the chat, which needs the server to publish."""
     Payload.max_decode_packets = POLL_MAX_PACKETS
     origins = settings.cors_origins
@@ -38,7 +39,7 @@ def create_socketio(app: Flask, settings: Settings, packet_log: PacketLog) -> So
         path=settings.socket_path,
         async_mode="gevent",
         async_handlers=False,  # a client's events are handled in the order sent
-        client_manager=FanoutManager(packet_log),
+        client_manager=FanoutManager(packet_log, scheduler),
         serializer=ChatPacket,
         json=WireJson,
         manage_session=False,

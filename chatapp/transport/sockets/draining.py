@@ -66,6 +66,7 @@ def _tell(server: socketio.Server, socket_id: str | None, seconds: float) -> Non
 def _close(server: socketio.Server, transport: str) -> None:
     """A WebSocket is closed with nothing more: at Engine.IO's CLOSE packet the Python client would stay away. A
     polling client has nothing else by which to know."""
+    server.manager.settle_all()
     socket = server.eio.sockets.pop(transport, None)
     if socket is not None:
         socket.close(wait=False, abort=socket.upgraded, reason=server.eio.reason.SERVER_DISCONNECT)

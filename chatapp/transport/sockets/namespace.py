@@ -115,6 +115,7 @@ class ChatNamespace(Namespace):
         except Exception:
             log.exception("event failed", connection_id=socket_id, event_name=_shown(row))
             return self._refuse(connection, row, call, "internal_error")
+        self.server.manager.settle(socket_id)  # or the acknowledgement would overtake what it stands for
         if row is not None and row.success:
             self._tell(connection, row.success, row.success.schema.dump(row.success.body(result)))
         return {"ok": True, "data": row.result.dump(result) if row and row.result else None}

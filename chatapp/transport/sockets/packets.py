@@ -36,8 +36,9 @@ class Call:
 
 
 class ChatPacket(Packet):
-    uses_binary_events = False  # else the library looks for bytes in all that we send
     data: Any
+    uses_binary_events = False
+    """Nothing of ours is binary; the library would look through all that is sent."""
 
     def decode(self, encoded_packet: Any) -> int:
         """Never raises and never waits for attachments: the count it returns is always 0."""

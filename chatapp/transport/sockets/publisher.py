@@ -45,12 +45,13 @@ class SocketPublisher:
         if not rooms:
             return
         try:
-            self._server.emit(
+            self._server.manager.emit(
                 row.name,
                 row.schema.dump(row.body(event)),
-                to=rooms,
-                skip_sid=self._skipped(audience),
                 namespace=NAMESPACE,
+                room=rooms,
+                skip_sid=self._skipped(audience),
+                gathers=row.gathers,
             )
         except Exception:  # what happened has happened; a client that missed it catches up by seq
             log.exception("publishing %s failed", row.name)

@@ -23,6 +23,7 @@ from chatapp.transport.sockets.draining import (
 )
 from chatapp.transport.sockets.fanout import FanoutManager
 from chatapp.transport.sockets.packet_log import PacketLog
+from tests.fakes import ManualScheduler
 
 PATIENCE = 10.0
 
@@ -30,7 +31,8 @@ PATIENCE = 10.0
 @pytest.fixture
 def server() -> socketio.Server:
     return socketio.Server(
-        async_mode="gevent", client_manager=FanoutManager(PacketLog("worker", keep_seconds=0, now=time.monotonic))
+        async_mode="gevent",
+        client_manager=FanoutManager(PacketLog("worker", keep_seconds=0, now=time.monotonic), ManualScheduler()),
     )
 
 

@@ -16,6 +16,7 @@ from chatapp.transport.sockets.fanout import FanoutManager
 from chatapp.transport.sockets.frames import message_frame
 from chatapp.transport.sockets.packet_log import PacketLog
 from chatapp.transport.sockets.packets import ChatPacket
+from tests.fakes import ManualScheduler
 
 
 class Wire:
@@ -33,7 +34,7 @@ class Server:
 
     def __init__(self) -> None:
         self.log = PacketLog("w", keep_seconds=60, now=lambda: 0.0)
-        self.manager = FanoutManager(self.log)
+        self.manager = FanoutManager(self.log, ManualScheduler())
         self.server = socketio.Server(
             async_mode="gevent", client_manager=self.manager, serializer=ChatPacket, json=WireJson, logger=False
         )

@@ -42,6 +42,7 @@ from chatapp.transport.sockets.recovery import LOSSES, PYTHON_TIME
 from chatapp.transport.worker import ChatHandler, ChatServer, ChatWorker
 from tests.e2e.wire import BINARY, TEXT, client_frame, server_frame
 from tests.e2e.wire import CLOSE as CLOSE_FRAME
+from tests.fakes import ManualScheduler
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ class Greeter:
     def __init__(self, server: socketio.Server) -> None:
         log = PacketLog("w", keep_seconds=60, now=lambda: 0.0)
         self.server = server
-        server.manager = FanoutManager(log)
+        server.manager = FanoutManager(log, ManualScheduler())
         server.manager.set_server(server)
         server.register_namespace(socketio.Namespace("/"))
         self.sent: list[tuple[str, str]] = []

@@ -152,7 +152,7 @@ def fail(*_args: Any, **_kwargs: Any) -> Any:
 
 
 def broken_emit(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets.server, "emit", fail)
+    monkeypatch.setattr(sockets.server.manager, "emit", fail)
 
 
 def broken_body(sockets: Sockets, monkeypatch: pytest.MonkeyPatch) -> None:

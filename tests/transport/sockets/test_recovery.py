@@ -33,6 +33,7 @@ from chatapp.transport.sockets.packets import Call
 from chatapp.transport.sockets.publisher import SocketPublisher
 from chatapp.transport.sockets.recovery import Recovery
 from chatapp.transport.sockets.rooms import SocketRooms
+from tests.e2e.wire import server_texts
 from tests.fakes import FakeBus, JoinedBuses, ManualScheduler
 
 KEEP_SECONDS = 120
@@ -48,9 +49,7 @@ class Wire:
 
     def write_soon(self, frame: bytes) -> None:
         if self.is_open:
-            size = frame[1]
-            head = {126: 4, 127: 10}.get(size, 2)
-            self.packets.append(frame[head:].decode())
+            self.packets += server_texts(frame)
 
     def close(self) -> None:
         self.is_open = False
@@ -91,6 +90,7 @@ class Client:
 
     def heard(self, *, is_lost: bool = False) -> list[tuple[str, Any]]:
         """Events since the last time, by name and body. ``is_lost``: they were on their way, and never arrived."""
+        self.worker.server.manager.settle_all()
         heard = []
         for packet in self.wire.packets[self._read_to :]:
             if packet.startswith("42"):
@@ -146,7 +146,7 @@ class Worker:
         now = scheduler.clock.now
         self.bus = bus
         self.recovery = Recovery(bus, keep_seconds=keep_seconds, scheduler=scheduler, now=lambda: now().timestamp())
-        self.server = create_socketio(app, settings, self.recovery.log).server
+        self.server = create_socketio(app, settings, self.recovery.log, scheduler).server
         rooms = SocketRooms(self.server, self.recovery.lost)
         publisher = SocketPublisher(self.server, rooms, bus)
         self.chat = wiring.build_chat(settings, publisher, rooms, bus, self.recovery)
