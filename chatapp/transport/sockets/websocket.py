@@ -147,6 +147,8 @@ class WebSocket:
         self._writer = _stopped(self._writer)
         self._deadline = _stopped(self._deadline)
         self._shutdown(SHUT_RDWR)
+        if self._has_ended:
+            self._release()
 
     def _wait_to_write(self, data: bytes | memoryview) -> None:
         self._backlog.append(data)
@@ -167,6 +169,7 @@ class WebSocket:
             return
         except OSError:
             self.abort()
+            return
         self._writer = _stopped(self._writer)
         if self._has_ended:
             self._release()
