@@ -8,7 +8,6 @@ from gevent import monkey
 monkey.patch_all()
 
 import gc  # noqa: E402 - patch first
-import os  # noqa: E402
 import sys  # noqa: E402
 from collections import Counter  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -16,7 +15,7 @@ from typing import Any  # noqa: E402
 
 from chatapp import create_app  # noqa: E402
 
-PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
+MEMORY = {"rss": "VmRSS", "anonymous": "RssAnon", "file": "RssFile"}
 TYPES_SHOWN = 20
 
 app = create_app()
@@ -26,6 +25,7 @@ app = create_app()
 def observed() -> dict[str, Any]:
     """``blocks`` are pymalloc's, ``objects`` those that the collector knows, by type the most frequent ones."""
     gc.collect()
+    status = Path("/proc/self/status").read_text()
     objects = gc.get_objects()
     types = Counter(f"{type(each).__module__}.{type(each).__qualname__}" for each in objects)
     return {
@@ -33,5 +33,5 @@ def observed() -> dict[str, Any]:
         "blocks": sys.getallocatedblocks(),
         "objects": len(objects),
         "types": dict(types.most_common(TYPES_SHOWN)),
-        "rss_kb": int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KB,
+        **{f"{kind}_kb": int(status.partition(f"{name}:")[2].split()[0]) for kind, name in MEMORY.items()},
     }

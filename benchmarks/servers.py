@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,9 +90,15 @@ class Running:
 
 @contextmanager
 def ours(
-    engines: Engines, cores: Cores, *, engine: str, workers: int, database: Path | None = None, app: str = "wsgi:app"
+    engines: Engines,
+    cores: Cores,
+    *,
+    engine: str,
+    workers: int,
+    app: str = "wsgi:app",
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
-    """Our server as ``scripts/run`` starts it, limits off. ``database`` is a file of SQLite to begin with."""
+    """Our server as ``scripts/run`` starts it, limits off; ``more`` are settings besides."""
     settings = {
         "RATE_LIMIT_ENABLED": "off",
         "LOG_LEVEL": "warning",
@@ -105,8 +111,9 @@ def ours(
         settings |= engines.dynamodb() | {"DYNAMODB_TABLE_PREFIX": engines.new_prefix()}
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         settings |= {
-            "SQLITE_PATH": str(database or f"{folder}/chat.db"),
+            "SQLITE_PATH": f"{folder}/chat.db",
             "FILE_STORAGE_LOCAL_PATH": f"{folder}/uploads",
+            **(more or {}),
         }
         command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", app]
         with _started(command, ROOT, settings, cores.server) as (process, port):
