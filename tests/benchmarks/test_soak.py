@@ -7,8 +7,8 @@ from benchmarks.soak import Bounds, Growth, Observed, Plan, grown_types, growth,
 
 SHORT = Plan(cycles=9, sessions=100, messages=2)
 
-COARSE = Bounds(objects=2, blocks=5, bytes=20_000)
-"""So few sessions leave the noise of a few hundred objects. A session that is kept has a hundred of them."""
+COARSE = Bounds(objects=1, blocks=3, bytes=20_000)
+"""So few sessions leave the noise of some hundred objects. A session that is kept has a hundred by itself."""
 
 
 def test_sessions_leave_nothing_behind() -> None:
