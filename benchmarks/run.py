@@ -101,12 +101,9 @@ def main() -> None:
     chosen = options()
     take_all_files()
     with ExitStack() as stack:
-        everything = sorted(os.sched_getaffinity(0))
         engines = stack.enter_context(Engines())
         bench = Bench(engines, out=chosen.out, runs=chosen.runs, peer=chosen.peer, workers=chosen.workers)
         stack.callback(bench.close)
-        os.sched_setaffinity(0, {bench.cores.load})  # the engines inherit it; the servers are put elsewhere
-        stack.callback(os.sched_setaffinity, 0, everything)
         start = partial(ours, engines, bench.cores, engine=chosen.engine, workers=chosen.workers)
         done: list[tuple[Case, Runs]] = []
         for case in wanted(chosen.groups):

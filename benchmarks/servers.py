@@ -41,9 +41,11 @@ class Cores:
 
 
 class Engines:
-    """Redis and DynamoDB, started when first asked for. Both are the tests', so those must be installed."""
+    """Redis and DynamoDB on the load's core, started when first asked for. Both are the tests', so those must be
+    installed."""
 
     def __init__(self) -> None:
+        self._core = Cores.here(1).load
         self._stack = ExitStack()
         self._redis_url = self._dynamodb = ""
         self.pids: dict[str, int] = {}
@@ -61,7 +63,8 @@ class Engines:
 
         if not self._redis_url:
             engine = self._stack.enter_context(running_redis(free_port()))
-            self._redis_url, self.pids["redis"] = engine.url, engine._pid()
+            self._redis_url = engine.url
+            self._place("redis", engine._pid())
         return {"REDIS_URL": self._redis_url}
 
     def dynamodb(self) -> dict[str, str]:
@@ -71,8 +74,13 @@ class Engines:
         if not self._dynamodb:
             engine = DynamoEngine()
             self._stack.callback(engine.stop)
-            self._dynamodb, self.pids["dynamodb"] = engine.endpoint, engine._process.pid
+            self._dynamodb = engine.endpoint
+            self._place("dynamodb", engine._process.pid)
         return {"DYNAMODB_ENDPOINT": self._dynamodb, **AWS}
+
+    def _place(self, name: str, pid: int) -> None:
+        self.pids[name] = pid
+        os.sched_setaffinity(pid, {self._core})
 
     def new_prefix(self) -> str:
         self._prefixes += 1
