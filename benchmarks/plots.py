@@ -44,12 +44,15 @@ NAMES = {
 
 
 def draw(sweep: str, points: list[Point]) -> None:
+    is_shared = sweep != "workers"  # whose panels show different things
     picture, panels = PICTURES[sweep], list(dict.fromkeys(point.panel for point in points))
     figure, axes = plt.subplots(
-        1, len(panels), figsize=(5 * len(panels), 4), layout="constrained", squeeze=False, sharey=sweep != "workers"
+        1, len(panels), figsize=(5 * len(panels), 4), layout="constrained", squeeze=False, sharey=is_shared
     )
     for panel, ax in zip(panels, axes[0], strict=True):
         _panel(ax, picture, [point for point in points if point.panel == panel])
+        on_scale = points if is_shared else [point for point in points if point.panel == panel]
+        ax.set_ylim(0, 1.15 * max(point.y for point in on_scale))
         ax.set_title(panel, fontsize=11)
     axes[0][0].set_ylabel(picture.y)
     figure.suptitle(picture.title, fontsize=13)
@@ -68,7 +71,6 @@ def _panel(ax: Axes, picture: Picture, points: list[Point]) -> None:
         ax.set_xscale("symlog", linthresh=max(1.0, min(tick for tick in ticks if tick)))
     ax.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
     ax.minorticks_off()
-    ax.set_ylim(bottom=0)
     ax.set_xlabel(picture.x)
     ax.grid(axis="y", alpha=0.3)
     ax.spines[["top", "right"]].set_visible(False)
