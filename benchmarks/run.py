@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -87,8 +88,9 @@ class Bench:
         self._limit.close()
 
 
-def take_all_files() -> None:
-    """Thousands of sockets in one process; what is started from here inherits it."""
+def prepare() -> None:
+    """Thousands of sockets in one process, which what is started from here inherits; and SIGTERM ends that too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -99,7 +101,7 @@ def wanted(groups: list[str]) -> Iterator[Case]:
 
 def main() -> None:
     chosen = options()
-    take_all_files()
+    prepare()
     with ExitStack() as stack:
         engines = stack.enter_context(Engines())
         bench = Bench(engines, out=chosen.out, runs=chosen.runs, peer=chosen.peer, workers=chosen.workers)

@@ -1,9 +1,9 @@
 """What a message costs as there is more: members in the room, workers, stored messages. For the plots.
 
     scripts/bench-plots           measures all (some minutes) and draws benchmarks/figures/*.png
-    PEER=<folder of a server.mjs> RUNS=3 scripts/bench-plots members
+    PEER=<folder of a server.mjs> RUNS=3 scripts/bench-plots paced saturated
 
-Each point goes into benchmarks/figures/sweeps.json, in place of an earlier one of its sweep.
+Each point goes into benchmarks/figures/sweeps.json, in place of the earlier ones of its panel.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from pathlib import Path
 
 from benchmarks.cases import Case, paced, pairs_of, saturated
 from benchmarks.generator import Figures
-from benchmarks.run import RESULTS, Bench, take_all_files
+from benchmarks.run import RESULTS, Bench, prepare
 from benchmarks.servers import Engines, ours
 from benchmarks.table import middle
 
 FIGURES = Path(__file__).parent / "figures"
 POINTS = FIGURES / "sweeps.json"
 
-MEMBERS = (10, 30, 100, 300, 1_000, 2_000)
+MEMBERS = (30, 100, 300, 1_000, 2_000)
 WORKERS = (1, 2, 4)
 ROOM_OF_WORKERS = 400
 
@@ -45,11 +45,10 @@ class Point:
     y: float
 
 
-def members(engines: Engines, options: argparse.Namespace) -> Iterator[Point]:
-    for panel, make in (("20,000 deliveries/s", paced), ("saturated", saturated)):
-        for count in MEMBERS:
-            for series, y in measured(engines, options, make(count), workers=1):
-                yield Point("members", panel, series, count, y)
+def members(panel: str, make: Callable[[int], Case], engines: Engines, options: argparse.Namespace) -> Iterator[Point]:
+    for count in MEMBERS:
+        for series, y in measured(engines, options, make(count), workers=1):
+            yield Point("members", panel, series, count, y)
 
 
 def workers(engines: Engines, options: argparse.Namespace) -> Iterator[Point]:
@@ -94,7 +93,8 @@ def measured(engines: Engines, options: argparse.Namespace, case: Case, *, worke
 
 
 SWEEPS: dict[str, Callable[[Engines, argparse.Namespace], Iterator[Point]]] = {
-    "members": members,
+    "paced": partial(members, "20,000 deliveries/s", paced),
+    "saturated": partial(members, "saturated", saturated),
     "workers": workers,
     "stored": stored,
 }
@@ -113,21 +113,26 @@ def main() -> None:
     if unknown := set(options.sweeps) - set(SWEEPS):
         parser.error(f"unknown: {' '.join(unknown)}")
     options.out = RESULTS / time.strftime("%Y-%m-%d-%H%M%S-sweeps.jsonl")
-    take_all_files()
+    prepare()
     with Engines() as engines:
         for name in options.sweeps or SWEEPS:
             found = list(SWEEPS[name](engines, options))
             for point in found:
                 print(f"{point.sweep}, {point.panel}: {point.series} {point.x:g}: {point.y:.1f}")
-            keep(name, found)
+            keep(found)
 
 
-def keep(sweep: str, found: list[Point]) -> None:
-    points = [point for point in read() if point.sweep != sweep] + found
+def keep(found: list[Point]) -> None:
+    panels = {(point.sweep, point.panel) for point in found}
+    points = sorted([point for point in read() if (point.sweep, point.panel) not in panels] + found, key=order)
     FIGURES.mkdir(exist_ok=True)
     about = {"machine": f"{os.cpu_count()} CPUs, Python {platform.python_version()}", "date": time.strftime("%Y-%m-%d")}
     lines = ",\n".join(json.dumps(asdict(point)) for point in points)
     POINTS.write_text(f'{{"about": {json.dumps(about)}, "points": [\n{lines}\n]}}\n')
+
+
+def order(point: Point) -> tuple[str, str]:
+    return point.sweep, point.panel
 
 
 if __name__ == "__main__":

@@ -122,6 +122,7 @@ def per(more: Counts, less: Counts, units: int) -> Counts:
 
 
 def assert_within(found: Counts, bounds: dict[str, Bound]) -> None:
+    print("\n" + "\n".join(f"{name} {found[name]:.3f}, most {bound.most:g}" for name, bound in bounds.items()))
     over = {name: (found[name], bound) for name, bound in bounds.items() if found[name] > bound.most}
     assert not over
 
