@@ -9,7 +9,7 @@ from chatapp.services import typing  # noqa: E402
 from chatapp.transport import sockets  # noqa: E402
 from chatapp.transport.sockets import websocket  # noqa: E402
 
-sockets.PING_INTERVAL_SECONDS, sockets.UNNOTICED_SECONDS = 1, 0
+sockets.UNNOTICED_SECONDS = 0
 websocket.GOODBYE_SECONDS = typing.TIMEOUT_SECONDS = 0.5
 database.CACHE_KIB = 512
 
