@@ -84,14 +84,19 @@ def make_cases(store: Store, fill: Callable[[str, int], None]) -> dict[str, str]
     return cases
 
 
-def sqlite() -> None:
+def sqlite_costs() -> dict[str, tuple[float, float]]:
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder) / "chat.db")
         save_sender(store)
         cases = make_cases(store, lambda to, count: send_all(store, to, count, at_once=500))
-        for name, (cpu, wall) in measure(store, cases, sends=2_000).items():
-            print(f"{name:>16}: {cpu:6.1f} us CPU {wall:6.1f} us wall")
+        costs = measure(store, cases, sends=2_000)
         store.close()
+        return costs
+
+
+def sqlite() -> None:
+    for name, (cpu, wall) in sqlite_costs().items():
+        print(f"{name:>16}: {cpu:6.1f} us CPU {wall:6.1f} us wall")
 
 
 def dynamodb() -> None:

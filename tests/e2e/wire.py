@@ -68,6 +68,7 @@ def server_frame(read: Callable[[int], bytes]) -> tuple[int, bytes]:
     """The next frame of a server; ``read`` gives exactly so many bytes or raises Gone."""
     first, second = read(2)
     assert not second & 0x80, "a server must not mask"
+    assert not first & 0x70, "no extension was agreed upon"
     size = second & 127
     if size == 126:
         (size,) = struct.unpack("!H", read(2))
@@ -109,6 +110,7 @@ class RawWebSocket:
         while b"\r\n\r\n" not in self._received:
             self._more()
         head, _, self._received = self._received.partition(b"\r\n\r\n")
+        self.head = head.decode("latin-1").lower()
         return int(head.split(b" ", 2)[1])
 
     def send(self, message: str | bytes) -> None:
