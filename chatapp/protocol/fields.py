@@ -28,9 +28,18 @@ def camelcase(name: str) -> str:
     return head + "".join(word.capitalize() for word in rest)
 
 
+_latest_time: tuple[datetime | None, str] = (None, "")
+"""A message's time is told several times in a row."""
+
+
 def wire_time(at: datetime) -> str:
     """``2025-01-27T10:00:00.000Z``: UTC, milliseconds, Z."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    global _latest_time  # noqa: PLW0603 - one tuple, replaced whole
+    latest, text = _latest_time
+    if at is not latest:
+        text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        _latest_time = (at, text)
+    return text
 
 
 class WireSchema(Schema):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from marshmallow import fields, validate
 
-from chatapp.domain.models import ConversationType, MessageType, Status
+from chatapp.domain.models import ConversationType, Message, MessageType, Status
 from chatapp.protocol.fields import Time, WireSchema
 
 STATUSES = [status.value for status in Status]
@@ -80,6 +82,19 @@ class MessageSchema(WireSchema):
     created_at = Time(required=True)
     sender = fields.Nested(SenderSchema, required=True)
     client_message_id = fields.String(required=True, allow_none=True)
+
+    _latest: ClassVar[tuple[Any, Any]] = (None, None)
+    """A message just sent is told to its room and to its sender, a message just read is not asked for again."""
+
+    def dump(self, obj: Any, *, many: bool | None = None) -> Any:
+        """Of one message, not to be changed by who gets it."""
+        if many or type(obj) is not Message or type(self) is not MessageSchema:
+            return super().dump(obj, many=many)
+        latest, told = MessageSchema._latest
+        if obj is not latest:
+            told = super().dump(obj)
+            MessageSchema._latest = (obj, told)
+        return told
 
 
 class RepliesSchema(WireSchema):

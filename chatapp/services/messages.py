@@ -102,16 +102,21 @@ class MessageService:
             reply_to=command.reply_to,
             client_message_id=command.client_message_id,
         )
-        fingerprint = fingerprint or _fingerprint(command)
-        try:
-            attachment, quote = self._known_file(command.attachment), self._quote(command)
-        except (UnknownFile, ReplyTargetMissing):
-            # A repeated send is answered with its first message, whatever has become of what that one refers to.
-            first = self._store.find_repeated(draft, fingerprint=fingerprint)
-            if first is None:
-                raise
-            return first
-        sent = self._store.append(replace(draft, attachment=attachment, reply_preview=quote), fingerprint=fingerprint)
+        if command.client_message_id is None:
+            fingerprint = ""  # nobody will ask
+        elif fingerprint is None:
+            fingerprint = _fingerprint(command)
+        if command.attachment or command.reply_to:
+            try:
+                attachment, quote = self._known_file(command.attachment), self._quote(command)
+            except (UnknownFile, ReplyTargetMissing):
+                # A repeated send is answered with its first message, whatever has become of what that one refers to.
+                first = self._store.find_repeated(draft, fingerprint=fingerprint)
+                if first is None:
+                    raise
+                return first
+            draft = replace(draft, attachment=attachment, reply_preview=quote)
+        sent = self._store.append(draft, fingerprint=fingerprint)
         if not sent.duplicate:
             self._deliveries.announce(MessageSent(sent.message, sent.conversation))
         return sent.message

@@ -56,8 +56,11 @@ class Teller:
         self._publisher.deliver(event)
         if conversation is None:  # it is gone meanwhile
             return
-        last = last_message(message)
         self._audience.said(message, conversation)
         viewers = self._presence.viewers(conversation.id)
-        for user_id, count in self._audience.unread(conversation.id, message.seq, viewers=viewers):
+        unread = self._audience.unread(conversation.id, message.seq, viewers=viewers)
+        if not unread:
+            return
+        last = last_message(message)
+        for user_id, count in unread:
             self._publisher.deliver(MessageUnread(user_id, conversation, last, message.sender, count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -37,6 +38,19 @@ CUT_SECONDS = 0.5
 its workers, as they do at themselves, once a second."""
 
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+GC_THRESHOLDS = (20_000, 50, 20)
+"""Nearly everything here goes when its last reference does. With Python's own thresholds (700, 10, 10) the search for
+cycles takes a fifth of the CPU of a message, and stops everybody for up to 0.1 s (measured: 192 µs a message and a p99
+of 176 ms against 158 µs and 43 ms, 200 private pairs)."""
+
+
+def spare_the_collector() -> None:
+    """To be called once when everything is loaded: that is not looked through again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class ChatHandler(WebSocketHandler):
@@ -300,6 +314,7 @@ class ChatWorker(GeventWebSocketWorker):
             from chatapp.transport.sockets.library import begin_ids_with_the_worker  # noqa: PLC0415
 
             begin_ids_with_the_worker(self.wsgi.extensions["chatapp"].socketio.server)
+        spare_the_collector()
 
     def run(self) -> None:
         """Until SIGTERM, and then until what was begun is finished."""

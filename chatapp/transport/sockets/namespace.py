@@ -118,6 +118,8 @@ class ChatNamespace(Namespace):
         self.server.manager.settle(socket_id)  # or the acknowledgement would overtake what it stands for
         if row is not None and row.success:
             self._tell(connection, row.success, row.success.schema.dump(row.success.body(result)))
+        if not call.wants_ack:
+            return None
         return {"ok": True, "data": row.result.dump(result) if row and row.result else None}
 
     def _obey(self, connection: Connection, row: Incoming | None, call: Call) -> Any:
