@@ -135,27 +135,32 @@ class FanoutManager(socketio.Manager):
             return
         encoded = self._encoded(namespace, event, data)
         number = self._log.record(rooms, skipped, encoded) if is_awaited else None
-        plain = numbered = None
+        if self._gathering:  # nothing overtakes
+            for sid, _transport in participants:
+                if sid not in skipped:
+                    self.settle(sid)
+        plain: list[DirectSocket] = []
+        counting: list[DirectSocket] = []
         sockets = self.server.eio.sockets
-        gathering = bool(self._gathering)
         for sid, eio_sid in participants:
-            if sid in skipped:
-                continue
-            socket = sockets.get(eio_sid)
-            if socket is None or socket.closed:
-                continue
-            if gathering:  # nothing overtakes
-                self.settle(sid)
-            if socket.sent is None:
-                plain = plain or _framed(encoded)
-                engine, frame = plain
-            else:
-                if numbered is None:
-                    number = number or self._log.record(rooms, skipped, encoded)
-                    numbered = _framed(self._log.stamped(encoded, number))
+            if sid not in skipped:
+                socket = sockets.get(eio_sid)
+                if socket is not None and not socket.closed:
+                    (plain if socket.sent is None else counting).append(socket)
+        if plain:
+            self._send_to_all(plain, encoded)
+        if counting:
+            number = number or self._log.record(rooms, skipped, encoded)
+            for socket in counting:
                 socket.sent = number
-                engine, frame = numbered
-            websocket = socket.websocket if isinstance(socket, DirectSocket) else None
+            self._send_to_all(counting, self._log.stamped(encoded, number))
+
+    def _send_to_all(self, sockets: list[DirectSocket], text: str) -> None:
+        """The same bytes."""
+        engine = engine_packet.Packet(engine_packet.MESSAGE, text)
+        frame = message_frame(engine.encode())
+        for socket in sockets:
+            websocket = socket.websocket
             if websocket is not None:
                 websocket.write_soon(frame)
             else:
@@ -199,7 +204,7 @@ class FanoutManager(socketio.Manager):
         socket = self.server.eio.sockets.get(eio_sid)
         if socket is None or socket.closed:
             return
-        websocket = socket.websocket if isinstance(socket, DirectSocket) else None
+        websocket = socket.websocket
         is_stamped = socket.sent is not None
         if websocket is None:
             packets, last = self._gathering.take_packets(sid, stamped=is_stamped)
@@ -230,9 +235,3 @@ class FanoutManager(socketio.Manager):
             if each in rooms:
                 found.update(rooms[each])
         return list(found.items())
-
-
-def _framed(text: str) -> tuple[engine_packet.Packet, bytes]:
-    """For who polls, and for WebSockets."""
-    engine = engine_packet.Packet(engine_packet.MESSAGE, text)
-    return engine, message_frame(engine.encode())

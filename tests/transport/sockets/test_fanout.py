@@ -48,7 +48,9 @@ class Server:
 
     def polling(self, name: str, *rooms: str) -> list[str]:
         sent: list[str] = []
-        socket = SimpleNamespace(closed=False, sent=None, send=lambda packet: sent.append(packet.encode()))
+        socket = SimpleNamespace(
+            closed=False, websocket=None, sent=None, send=lambda packet: sent.append(packet.encode())
+        )
         self._enter(name, socket, rooms)
         return sent
 

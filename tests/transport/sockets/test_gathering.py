@@ -62,7 +62,9 @@ class Server:
         socket: Any
         if kind.startswith("polling"):
             polled = self.polls[sid] = []
-            socket = SimpleNamespace(closed=False, sent=sent, send=lambda packet: polled.append(packet.encode()))
+            socket = SimpleNamespace(
+                closed=False, websocket=None, sent=sent, send=lambda packet: polled.append(packet.encode())
+            )
         else:
             socket = DirectSocket(self.server.eio, sid)
             socket.sent, socket.websocket = sent, self.wires.setdefault(sid, Wire())

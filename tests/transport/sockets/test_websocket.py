@@ -6,6 +6,7 @@ import random
 import struct
 from collections.abc import Iterator
 from socket import SO_LINGER, SOL_SOCKET
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -346,3 +347,47 @@ def test_an_abort_drops_what_waits_for_the_end_of_the_turn(line: Line) -> None:
     line.websocket.abort()
     gevent.sleep(0)
     assert line.peer.at_end()
+
+
+class SlowKernel(CountingKernel):
+    """Each call takes so long by the clock that it winds."""
+
+    def __init__(self, kernel: Any, monkeypatch: pytest.MonkeyPatch, *, seconds: float) -> None:
+        super().__init__(kernel)
+        self._seconds = seconds
+        self._now = 0.0
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self._now))
+        monkeypatch.setattr(module, "_TURN", module._Turn())
+
+    def send(self, data: bytes) -> int:
+        self._now += self._seconds
+        return super().send(data)
+
+    def pass_time(self, seconds: float) -> None:
+        self._now += seconds
+
+
+def test_a_turn_that_took_long_is_followed_by_a_pause_in_which_frames_gather(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.websocket._kernel = kernel = SlowKernel(line.websocket._kernel, monkeypatch, seconds=0.01)
+    for text in ("one", "two", "three"):
+        line.websocket.write_soon(message_frame(text))
+        gevent.sleep(0)
+        gevent.sleep(0)
+    assert len(kernel.sends) == 1
+    assert [line.peer.frame() for _ in range(3)] == [(TEXT, b"one"), (TEXT, b"two"), (TEXT, b"three")]
+    assert len(kernel.sends) == 2
+
+
+@pytest.mark.parametrize(("seconds", "later"), [(0.01, 0.02), (0.0001, 0.0)])
+def test_who_has_time_to_spare_makes_no_pause(
+    line: Line, monkeypatch: pytest.MonkeyPatch, seconds: float, later: float
+) -> None:
+    line.websocket._kernel = kernel = SlowKernel(line.websocket._kernel, monkeypatch, seconds=seconds)
+    for number in range(1, 4):
+        line.websocket.write_soon(message_frame("now"))
+        gevent.sleep(0)
+        gevent.sleep(0)
+        assert len(kernel.sends) == number
+        kernel.pass_time(later)
