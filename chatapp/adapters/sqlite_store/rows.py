@@ -105,22 +105,48 @@ def to_attachment(row: sqlite3.Row) -> Attachment | None:
 
 
 def to_message(row: sqlite3.Row) -> Message:
-    edited_at = from_ms(row["edited_at"])
+    """Of ``MESSAGE_COLUMNS``, in their order: by name each of them is searched for again, fifty times for a history."""
+    (
+        conversation_id,
+        seq,
+        id_,
+        sender_id,
+        recipient_id,
+        content,
+        message_type,
+        file_url,
+        file_name,
+        file_size,
+        file_type,
+        thumbnail_url,
+        reply_to,
+        reply_preview,
+        timestamp,
+        edited_at,
+        is_deleted,
+        client_message_id,
+        rev,
+        sender_name,
+        sender_avatar,
+    ) = row
+    attachment = None
+    if file_url is not None:
+        attachment = Attachment(file_url, file_name, file_size, file_type, thumbnail_url)
     return Message(
-        id=row["id"],
-        conversation_id=row["conversation_id"],
-        seq=row["seq"],
-        sender=Sender(row["sender_id"], row["sender_name"] or "", row["sender_avatar"]),
-        recipient_id=row["recipient_id"],
-        content=row["content"],
-        message_type=MESSAGE_TYPES[row["message_type"]],
-        timestamp=from_ms(row["timestamp"]),
-        attachment=to_attachment(row),
-        reply_to=row["reply_to"],
-        reply_preview=row["reply_preview"],
+        id=id_,
+        conversation_id=conversation_id,
+        seq=seq,
+        sender=Sender(sender_id, sender_name or "", sender_avatar),
+        recipient_id=recipient_id,
+        content=content,
+        message_type=MESSAGE_TYPES[message_type],
+        timestamp=from_ms(timestamp),
+        attachment=attachment,
+        reply_to=reply_to,
+        reply_preview=reply_preview,
         is_edited=edited_at is not None,
-        edited_at=edited_at,
-        is_deleted=bool(row["is_deleted"]),
-        client_message_id=row["client_message_id"],
-        rev=row["rev"],
+        edited_at=from_ms(edited_at),
+        is_deleted=bool(is_deleted),
+        client_message_id=client_message_id,
+        rev=rev,
     )
