@@ -20,12 +20,14 @@ from pathlib import Path
 import gevent
 
 from chatapp.adapters.sqlite_store import SqliteStore
+from chatapp.adapters.system import TimeOrderedIds
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.models import Conversation, ConversationType, Message, MessageType, Sender
 from chatapp.ports import Store
 from tests.engines import volume
 from tests.engines.dynamodb import DynamoEngine, open_dynamo
 
+IDS = TimeOrderedIds()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 AT_ONCE = 50
 MEMBERS, STORED = (2, 200, 2_000), (0, 10_000, 100_000)
@@ -35,7 +37,7 @@ ROUNDS = 5
 
 def draft(conversation_id: str) -> Message:
     return Message(
-        id=str(uuid.uuid4()),
+        id=IDS.new(),
         conversation_id=conversation_id,
         seq=0,
         sender=Sender("u0", "Ana", None),

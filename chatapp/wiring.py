@@ -15,7 +15,7 @@ from chatapp.adapters.redis_bus import RedisBus
 from chatapp.adapters.s3_files import S3Files
 from chatapp.adapters.shared_presence import SharedPresence
 from chatapp.adapters.sqlite_store import SqliteStore
-from chatapp.adapters.system import GeventScheduler, RandomIds, SystemClock
+from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Bus, EventPublisher, FileStore, Rooms, Store
@@ -83,7 +83,7 @@ def build_chat(
     settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus, sessions: Sessions | None = None
 ) -> Chat:
     """Opens the engines. Raises StoreUnavailable, FilesUnavailable."""
-    clock, ids, scheduler = SystemClock(), RandomIds(), GeventScheduler()
+    clock, ids, scheduler = SystemClock(), TimeOrderedIds(), GeventScheduler()
     store, files = build_store(settings), build_files(settings)
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -18,12 +19,16 @@ class SystemClock:
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-class RandomIds:
+class TimeOrderedIds:
+    """UUIDs of version 7 (RFC 9562): milliseconds, then 72 random bits.
+
+    Ids that are made together lie together in an index, so that a commit of many messages writes one page of it and
+    not one for each. The standard library takes twice as long for a UUID.
+    """
+
     def new(self) -> str:
-        """A UUID of version 4; the standard library takes three times as long for one."""
-        drawn = os.urandom(16).hex()
-        variant = "89ab"[int(drawn[16], 16) & 3]
-        return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-{variant}{drawn[17:20]}-{drawn[20:]}"
+        at, chance = f"{time.time_ns() // 1_000_000:012x}", os.urandom(9).hex()
+        return f"{at[:8]}-{at[8:]}-7{chance[:3]}-8{chance[3:6]}-{chance[6:]}"
 
 
 class GeventScheduler:

@@ -177,6 +177,9 @@ class Time(fields.DateTime):
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else wire_time(value)
 
+    def plain(self, value: datetime) -> str:
+        return wire_time(value)
+
 
 class Several(fields.List[Any]):
     """A list, as a tuple."""

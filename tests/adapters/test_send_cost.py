@@ -6,7 +6,7 @@ How long it takes is measured by ``benchmarks/send_cost.py``.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pytest
 
 from chatapp.adapters.dynamodb_store import DynamoStore, keys
 from chatapp.adapters.sqlite_store import SqliteStore
-from tests.contracts.builders import draft, group, save_people
+from tests.contracts.builders import draft, failure, group, save_people, say, together
 from tests.engines.dynamodb import DynamoEngine, open_dynamo
 from tests.engines.volume import Cost, cost_of, fill
 
@@ -109,6 +109,39 @@ def test_sqlite_takes_as_many_steps_for_a_send_to_any_number_of_members(sqlite: 
         sqlite.conversations.create_group(group(*crowd(members), id=f"g{members}"))
         found.append(sqlite_steps(sqlite, f"g{members}"))
     assert found == [found[0]] * len(MEMBERS)
+
+
+def statements_of(store: SqliteStore, calls: list[Callable[[], object]]) -> list[str]:
+    """The first words of all that SQLite is told while these calls are made, as one group."""
+    told: list[str] = []
+    store._database.write(lambda connection: connection.set_trace_callback(told.append))
+    told.clear()
+    together(calls)
+    return [statement.split(maxsplit=1)[0] for statement in told]
+
+
+SEND = ["SELECT", "INSERT", "INSERT", "UPDATE", "UPDATE"]
+"""The conversation with its member, the key, the message, the conversation's newest message, the sender's mark."""
+
+
+def test_sqlite_is_told_five_statements_for_a_send_and_two_for_its_group(sqlite: SqliteStore) -> None:
+    sqlite.conversations.create_group(group("ana", "bea"))
+    sends = [lambda n=n: say(sqlite, draft(key=f"k{n}")) for n in range(20)]
+    assert statements_of(sqlite, sends) == ["BEGIN", *SEND * 20, "COMMIT"]
+
+
+def test_sqlite_does_not_begin_a_group_again_for_a_send_it_refuses_or_has_already(sqlite: SqliteStore) -> None:
+    sqlite.conversations.create_group(group("ana", "bea"))
+    say(sqlite, draft("first", key="first"))
+    sends = [
+        lambda: say(sqlite, draft(key="before")),
+        lambda: failure(lambda: say(sqlite, draft(by="dora"))),
+        lambda: failure(lambda: say(sqlite, draft(to="nowhere"))),
+        lambda: say(sqlite, draft("first", key="first")),
+        lambda: say(sqlite, draft(key="after")),
+    ]
+    refused, repeated = ["SELECT"], ["SELECT", "INSERT", "SELECT", "SELECT"]
+    assert statements_of(sqlite, sends) == ["BEGIN", *SEND, *refused, *refused, *repeated, *SEND, "COMMIT"]
 
 
 # ---------------------------------------------------------------- DynamoDB

@@ -123,11 +123,11 @@ def outcomes(waiting: list[gevent.Greenlet[..., Any]]) -> list[Any]:
 
 # ---------------------------------------------------------------- how the file is opened
 def pragmas(connection: sqlite3.Connection) -> dict[str, object]:
-    names = ("journal_mode", "synchronous", "foreign_keys")
+    names = ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint")
     return {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
 
 
-DURABLE = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+DURABLE = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "wal_autocheckpoint": 4_000}
 """synchronous 2 is FULL: in WAL mode each commit is flushed to disk before it returns."""
 
 

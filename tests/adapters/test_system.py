@@ -1,13 +1,15 @@
-"""Timers as the event loop gives them."""
+"""Ids and timers as the machine gives them."""
 
 from __future__ import annotations
 
 import gc
+import time
+import uuid
 
 import gevent
 from gevent.event import Event
 
-from chatapp.adapters.system import GeventScheduler
+from chatapp.adapters.system import GeventScheduler, TimeOrderedIds
 from chatapp.ports import Timer
 
 PATIENCE = 10.0
@@ -65,3 +67,28 @@ def test_an_action_that_fails_harms_no_other() -> None:
     GeventScheduler().call_later(0, fail)
     GeventScheduler().call_later(0.01, done.set)
     assert done.wait(PATIENCE)
+
+
+# ---------------------------------------------------------------- ids
+def test_an_id_is_a_uuid_of_version_7_in_its_usual_form() -> None:
+    for _ in range(1000):
+        made = TimeOrderedIds().new()
+        read = uuid.UUID(made)
+        assert (str(read), read.version, read.variant) == (made, 7, uuid.RFC_4122)
+
+
+def test_an_id_says_when_it_was_made_and_later_ones_are_greater() -> None:
+    ids = TimeOrderedIds()
+    for _ in range(3):
+        before = time.time_ns() // 1_000_000
+        earlier = ids.new()
+        made_at = uuid.UUID(earlier).int >> 80
+        assert before <= made_at <= time.time_ns() // 1_000_000
+        while time.time_ns() // 1_000_000 == made_at:
+            pass
+        assert ids.new() > earlier
+
+
+def test_ids_of_one_moment_differ() -> None:
+    ids = TimeOrderedIds()
+    assert len({ids.new() for _ in range(100_000)}) == 100_000

@@ -36,6 +36,10 @@ CACHE_KIB = 32_768
 """Pages that a connection may keep. Ids are random: with SQLite's own 2 MB a send into 100,000 messages reads half a
 dozen pages again (measured by benchmarks/send_cost.py)."""
 
+CHECKPOINT_PAGES = 4_000
+"""How long the log grows before it is put into the file, by the commit that fills it. What is written again and again
+is copied once: at 1,000, which is SQLite's own, a send costs a fifth more (docs/decisions/0012). 16 MB."""
+
 BUSY_TIMEOUT_SECONDS = 5.0
 """How long another process may hold the write lock before we give up."""
 
@@ -81,7 +85,10 @@ class Database:
                 self._no_reads.set()
 
     def write(self, work: Work[T]) -> T:
-        """Run ``work`` in a transaction; returns when that is on disk. A raise from ``work`` undoes just ``work``."""
+        """Run ``work`` in a transaction; returns when that is on disk. A raise from ``work`` undoes just ``work``.
+
+        It may run twice: when another of its group fails half way, all of them are undone and begin again.
+        """
         self._require_open()
         entry = _Write(work, AsyncResult())
         self._queue.put(entry)
@@ -149,11 +156,17 @@ class Database:
 
     def _commit(self, group: list[Work[Any]]) -> list[Any]:
         try:
-            with self._writer_connection as connection:  # commits at its end; rolls back when that or a work fails
-                connection.execute("BEGIN IMMEDIATE")
-                return [_attempt(connection, work) for work in group]
+            try:
+                return self._transact(group, _attempt)
+            except _HalfDone:
+                return self._transact(group, _attempt_alone)
         except sqlite3.Error as exc:
             raise StoreUnavailable(engine="sqlite") from exc
+
+    def _transact(self, group: list[Work[Any]], attempt: Callable[[sqlite3.Connection, Work[Any]], Any]) -> list[Any]:
+        with self._writer_connection as connection:  # commits at its end; rolls back when that or a work fails
+            connection.execute("BEGIN IMMEDIATE")
+            return [attempt(connection, work) for work in group]
 
     # ------------------------------------------------------------ connections
     def _open_writer(self, prepare: Work[None]) -> sqlite3.Connection:
@@ -183,6 +196,7 @@ class Database:
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         except sqlite3.Error:
             connection.close()
             raise
@@ -211,20 +225,38 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
 
 
+class _HalfDone(Exception):
+    """A work has written something and then failed."""
+
+
 def _attempt(connection: sqlite3.Connection, work: Work[Any]) -> Any:
+    """The work's result, or the exception it raised before it wrote anything, as nearly all refusals are: a savepoint
+    for each work costs as much as a statement. Raises _HalfDone."""
+    before = connection.total_changes
+    outcome = _outcome(connection, work)
+    if isinstance(outcome, Exception) and connection.total_changes != before:
+        raise _HalfDone
+    return outcome
+
+
+def _attempt_alone(connection: sqlite3.Connection, work: Work[Any]) -> Any:
     """The work's result, or the exception it raised with nothing of it left behind."""
     connection.execute("SAVEPOINT one")
-    outcome: Any
-    try:
-        outcome = work(connection)
-    except REFUSALS as exc:
-        outcome = StoreUnavailable(engine="sqlite")
-        outcome.__cause__ = exc
-    except sqlite3.Error:
-        raise  # nothing in this transaction can be trusted
-    except Exception as exc:
-        outcome = exc
+    outcome = _outcome(connection, work)
     if isinstance(outcome, Exception):
         connection.execute("ROLLBACK TO one")
     connection.execute("RELEASE one")
     return outcome
+
+
+def _outcome(connection: sqlite3.Connection, work: Work[Any]) -> Any:
+    try:
+        return work(connection)
+    except REFUSALS as exc:
+        refusal = StoreUnavailable(engine="sqlite")
+        refusal.__cause__ = exc
+        return refusal
+    except sqlite3.Error:
+        raise  # nothing in this transaction can be trusted
+    except Exception as exc:
+        return exc

@@ -10,7 +10,14 @@ from datetime import datetime
 from chatapp.adapters.cursors import make_cursor, read_cursor
 from chatapp.adapters.sqlite_store.changes import record, record_purge
 from chatapp.adapters.sqlite_store.database import Database
-from chatapp.adapters.sqlite_store.rows import MESSAGE_COLUMNS, to_attachment, to_conversation, to_message
+from chatapp.adapters.sqlite_store.rows import (
+    MESSAGE_COLUMNS,
+    to_attachment,
+    to_conversation,
+    to_head,
+    to_members,
+    to_message,
+)
 from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.errors import (
     ConversationNotFound,
@@ -20,7 +27,7 @@ from chatapp.domain.errors import (
     MessageNotFound,
     NotAParticipant,
 )
-from chatapp.domain.models import Attachment, Conversation, LastMessage, Message, Page
+from chatapp.domain.models import Attachment, Conversation, Message, Page
 from chatapp.domain.text import last_message
 from chatapp.ports import Appended, Deleted, Retracted
 
@@ -129,49 +136,86 @@ def _require(connection: sqlite3.Connection, message_id: str) -> Message:
 
 
 def _append(connection: sqlite3.Connection, draft: Message, fingerprint: str) -> Appended:
-    head = _require_sender(connection, draft)
-    if earlier := _earlier(connection, head, draft, fingerprint):
-        return Appended(earlier, head, duplicate=True)
-    other = head.other_than(draft.sender_id)
-    if other is not None and draft.recipient_id not in (None, other):
+    """Looks before it writes, so that a refusal leaves nothing to undo."""
+    row = _require_sender(connection, draft)
+    members = to_members(row["pair"])
+    other = next((user_id for user_id in members if user_id != draft.sender_id), None)
+    message = _numbered(draft, seq=row["last_seq"] + 1, rev=row["rev"] + 1, recipient_id=other)
+    at = to_ms(message.timestamp)
+    is_astray = other is not None and draft.recipient_id not in (None, other)
+    if is_astray or not _take_key(connection, message, fingerprint, at):
+        head = to_conversation(row)
+        if earlier := _earlier(connection, head, draft, fingerprint):
+            return Appended(earlier, head, duplicate=True)
         raise InvalidData({"recipientId": ["not_in_conversation"]})
-    message = replace(draft, seq=head.last_seq + 1, rev=head.rev + 1, recipient_id=other)
     last = last_message(message)
-    _insert(connection, message)
-    _advance(connection, message, last)
-    if message.client_message_id is not None:
-        connection.execute(
-            "INSERT INTO idempotency_keys VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                message.sender_id,
-                message.conversation_id,
-                message.client_message_id,
-                fingerprint,
-                message.id,
-                message.seq,
-                to_ms(message.timestamp),
-            ),
-        )
-    return Appended(message, replace(head, last_seq=message.seq, rev=message.rev, last=last), duplicate=False)
+    _insert(connection, message, at)
+    connection.execute(
+        """UPDATE conversations SET last_seq = ?, last_id = ?, last_sender_id = ?, last_preview = ?, last_at = ?,
+               active_at = ? WHERE rowid = ?""",
+        (message.seq, last.id, last.sender_id, last.preview, at, at, row["head_number"]),
+    )
+    connection.execute(
+        "UPDATE participants SET last_read_seq = ?, last_read_at = ? WHERE number = ?", (message.seq, at, row["number"])
+    )
+    return Appended(message, to_head(row, members, message.seq, message.rev, last), duplicate=False)
 
 
-def _require_sender(connection: sqlite3.Connection, draft: Message) -> Conversation:
+def _require_sender(connection: sqlite3.Connection, draft: Message) -> sqlite3.Row:
     row = _head(connection, draft)
     if row is None:
         raise ConversationNotFound(conversationId=draft.conversation_id)
-    if row["member"] is None:
+    if row["number"] is None:
         raise NotAParticipant(conversationId=draft.conversation_id, userId=draft.sender_id)
-    return to_conversation(row)
+    return row
 
 
 def _head(connection: sqlite3.Connection, draft: Message) -> sqlite3.Row | None:
-    """The conversation; ``member`` is the sender's id when they are a participant."""
+    """The conversation; ``number`` is the sender's when they are a participant."""
     row: sqlite3.Row | None = connection.execute(
-        """SELECT c.*, p.user_id AS member FROM conversations c
+        """SELECT c.*, c.rowid AS head_number, p.number FROM conversations c
            LEFT JOIN participants p ON p.conversation_id = c.id AND p.user_id = ? WHERE c.id = ?""",
         (draft.sender_id, draft.conversation_id),
     ).fetchone()
     return row
+
+
+def _numbered(draft: Message, *, seq: int, rev: int, recipient_id: str | None) -> Message:
+    """``dataclasses.replace`` takes four times as long, and every send waits for it."""
+    return Message(
+        id=draft.id,
+        conversation_id=draft.conversation_id,
+        seq=seq,
+        sender=draft.sender,
+        recipient_id=recipient_id,
+        content=draft.content,
+        message_type=draft.message_type,
+        timestamp=draft.timestamp,
+        attachment=draft.attachment,
+        reply_to=draft.reply_to,
+        reply_preview=draft.reply_preview,
+        client_message_id=draft.client_message_id,
+        rev=rev,
+    )
+
+
+def _take_key(connection: sqlite3.Connection, message: Message, fingerprint: str, at: int) -> bool:
+    """False when it is taken. Without a key there is none to take."""
+    if message.client_message_id is None:
+        return True
+    taken = connection.execute(
+        "INSERT INTO idempotency_keys VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (
+            message.sender_id,
+            message.conversation_id,
+            message.client_message_id,
+            fingerprint,
+            message.id,
+            message.seq,
+            at,
+        ),
+    )
+    return taken.rowcount > 0
 
 
 def _earlier(connection: sqlite3.Connection, head: Conversation, draft: Message, fingerprint: str) -> Message | None:
@@ -196,7 +240,7 @@ def _earlier(connection: sqlite3.Connection, head: Conversation, draft: Message,
     return _find(connection, key["message_id"]) or purged
 
 
-def _insert(connection: sqlite3.Connection, message: Message) -> None:
+def _insert(connection: sqlite3.Connection, message: Message, at: int) -> None:
     connection.execute(
         """INSERT INTO messages (conversation_id, seq, id, sender_id, recipient_id, content, message_type, file_url,
                file_name, file_size, file_type, thumbnail_url, reply_to, reply_preview, timestamp, client_message_id,
@@ -217,23 +261,10 @@ def _insert(connection: sqlite3.Connection, message: Message) -> None:
             message.thumbnail_url,
             message.reply_to,
             message.reply_preview,
-            to_ms(message.timestamp),
+            at,
             message.client_message_id,
             message.rev - message.seq,
         ),
-    )
-
-
-def _advance(connection: sqlite3.Connection, message: Message, last: LastMessage) -> None:
-    at = to_ms(last.at)
-    connection.execute(
-        """UPDATE conversations SET last_seq = ?, last_id = ?, last_sender_id = ?, last_preview = ?, last_at = ?,
-               active_at = ? WHERE id = ?""",
-        (message.seq, last.id, last.sender_id, last.preview, at, at, message.conversation_id),
-    )
-    connection.execute(
-        "UPDATE participants SET last_read_seq = ?, last_read_at = ? WHERE conversation_id = ? AND user_id = ?",
-        (message.seq, at, message.conversation_id, message.sender_id),
     )
 
 

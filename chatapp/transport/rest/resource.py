@@ -52,12 +52,20 @@ class StrictParser(FlaskParser):
 class Resource(Blueprint):
     ARGUMENTS_PARSER = StrictParser()
 
+    def arguments(self, schema: Any, **options: Any) -> Callable[[F], F]:
+        """The library makes a class anew into a schema at each request, which takes as long as all of Flask."""
+        found: Callable[[F], F] = super().arguments(schema() if isinstance(schema, type) else schema, **options)
+        return found
+
     def fails(self, *statuses: int) -> Callable[[F], F]:
-        """Document what the operation may refuse with, beside what any operation may."""
+        """Document what the operation may refuse with, beside what any operation may. The errors are not answered here,
+        so that the view need not be wrapped for each of them."""
 
         def document(view: F) -> F:
+            documented = view
             for status in sorted({*ALWAYS, *statuses}):
-                view = self.alt_response(status, schema=HttpErrorSchema)(view)
+                documented = self.alt_response(status, schema=HttpErrorSchema)(documented)
+            view._apidoc = documented._apidoc  # type: ignore[attr-defined]
             return view
 
         return document

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from marshmallow import Schema
 
 from chatapp.application import create_app
 from chatapp.domain.commands import SendMessage
@@ -334,3 +336,50 @@ def test_the_first_front_end_gets_bare_arrays(tmp_path: Path) -> None:
     finally:
         app.extensions["chatapp"].close()
         root.handlers, root.level = handlers, level
+
+
+# ---------------------------------------------------------------- what a history takes
+def calls_of(api: Api, path: str) -> int:
+    """How many of Python's functions are called for one request, in the greenlet that answers it."""
+    count = 0
+
+    def watch(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    api.client.get(path)  # what is worked out once
+    sys.setprofile(watch)
+    try:
+        answer = api.client.get(path)
+    finally:
+        sys.setprofile(None)
+    assert answer.status_code == 200
+    return count
+
+
+def test_a_message_in_a_history_takes_a_bounded_number_of_calls(api: Api) -> None:
+    conversation_id = api.conversation()
+    send = api.app.extensions["chatapp"].chat.messages.send
+    for number in range(50):
+        send(SendMessage(conversation_id=conversation_id, content=str(number)), actor=Actor("ana"))
+    few, many = (calls_of(api, f"/api/messages/{conversation_id}?limit={limit}") for limit in (10, 50))
+    assert (many - few) / 40 <= CALLS_PER_MESSAGE
+
+
+CALLS_PER_MESSAGE = 18
+"""From a row to the dictionary that is sent. It was 29 with marshmallow's way of asking, and a name for each column
+(``docs/decisions/0012``)."""
+
+
+def test_schemas_of_arguments_are_made_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    conversation_id = api.conversation()
+    made: list[str] = []
+    make = Schema.__init__
+
+    def watch(self: Schema, *args: Any, **kwargs: Any) -> None:
+        made.append(type(self).__name__)
+        make(self, *args, **kwargs)
+
+    monkeypatch.setattr(Schema, "__init__", watch)
+    assert api.client.get(f"/api/messages/{conversation_id}").status_code == 200
+    assert made == []
