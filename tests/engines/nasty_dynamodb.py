@@ -268,7 +268,7 @@ def quicken() -> None:
     UpdateExpressionParser.make = lru_cache(maxsize=1000)(UpdateExpressionParser.make)
     responses.method_names_from_class = lru_cache(responses.method_names_from_class)
     nodes = DepthFirstTraverser.nodes_to_be_processed
-    DepthFirstTraverser.nodes_to_be_processed = lru_cache(lambda self: nodes(self))
+    DepthFirstTraverser.nodes_to_be_processed = lru_cache(nodes)
 
 
 def _plain(value: Any) -> Any:
@@ -325,7 +325,7 @@ def main() -> None:
             return {**super().get_environ(), "engine.socket": self.socket}
 
     app = Nasty(create_backend_app("dynamodb"))
-    server = pywsgi.WSGIServer(("127.0.0.1", 0), app, handler_class=Handler, log=None, error_log=None)
+    server = pywsgi.WSGIServer(("127.0.0.1", 0), app, backlog=1000, handler_class=Handler, log=None, error_log=None)
     server.start()
     print(server.server_port, flush=True)
     while tp_read(sys.stdin.fileno(), 1):  # until whoever started us is gone
