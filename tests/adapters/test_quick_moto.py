@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,19 @@ from tests.engines.dynamodb import DynamoEngine
 
 ROUNDS = 150
 TABLES = ("left", "right")
-NAMES = {f"#{name}": name for name in ("pk", "n", "text", "more")}
+UPDATES = (
+    *["SET #n = :new, #more = :new REMOVE #text"] * 6,
+    *["SET #n = :new", "REMOVE #text, #more", "SET #more = :new, #text = :new"] * 2,
+    "SET #n = :new, #n = :new",
+    "SET #n = :new REMOVE #n",
+    "SET #n = :new, #pk = :new",
+    "SET #n = :other",
+    "SET #n = #n + :new",
+    "ADD #n :new",
+    "SET more = :new",
+    "REMOVE #sk",
+)
+NAMES = {f"#{name}": name for name in ("pk", "sk", "n", "text", "more")}
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +88,8 @@ class Asking:
         else:
             action["Key"] = key
         if kind == "Update":
-            action["UpdateExpression"], values[":new"] = "SET #n = :new, #more = :new REMOVE #text", number
-            names |= {"#n", "#more", "#text"}
+            action["UpdateExpression"], values[":new"] = self._random.choice(UPDATES), number
+            names |= set(re.findall(r"#\w+", action["UpdateExpression"]))
         condition = self._random.choice(["", "exists", "absent", "number"])
         if condition == "number":
             action["ConditionExpression"], values[":old"] = "#n = :old AND attribute_exists(#pk)", number

@@ -10,10 +10,13 @@ import copy
 import io
 import json
 import random
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
@@ -21,11 +24,14 @@ from gevent import pywsgi
 from gevent.os import tp_read
 from moto.core import responses
 from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb import models
+from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser
+from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+from moto.dynamodb.parsing.validators import UpdateExpressionValidator
 from moto.server import create_backend_app
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
@@ -228,7 +234,7 @@ def quicken() -> None:
     """The same answers sooner; ``tests/adapters/test_quick_moto.py`` compares them.
 
     moto walks every attribute along the API's model, sorts the whole table for each Query, copies whole tables for each
-    action of a transaction, and parses an update's expression three times. Values can pass as they are, and are never
+    action of a transaction, and walks an update's syntax tree ten times. Values can pass as they are, and are never
     changed in place by what we ask for; items are.
     """
     walk = BaseJSONSerializer._serialize_type_structure
@@ -265,10 +271,84 @@ def quicken() -> None:
     Table.__deepcopy__ = lambda self, memo: self  # type: ignore[attr-defined]
     Item.__deepcopy__ = lambda self, memo: _copy_item(self)
     DynamoType.__deepcopy__ = lambda self, memo: self
-    UpdateExpressionParser.make = lru_cache(maxsize=1000)(UpdateExpressionParser.make)
     responses.method_names_from_class = lru_cache(responses.method_names_from_class)
-    nodes = DepthFirstTraverser.nodes_to_be_processed
-    DepthFirstTraverser.nodes_to_be_processed = lru_cache(nodes)
+    _parse_once()
+    models.UpdateExpressionValidator = _Validator
+    models.UpdateExpressionExecutor = _executor
+
+
+def _parse_once() -> None:
+    """A transaction's expressions are parsed three times, and most of them are asked again and again."""
+    make = UpdateExpressionParser.make
+    parse = ConditionExpressionParser.parse
+    known: dict[str, tuple[Any, list[str], list[str]]] = {}
+
+    @lru_cache(maxsize=1000)
+    def make_once(expression: str) -> Any:
+        made = make(expression)
+        made.plain = SET_AND_REMOVE.fullmatch(expression)
+        return made
+
+    def parse_once(self: ConditionExpressionParser) -> Any:
+        given = repr((self.condition_expression, self.expression_attribute_names, self.expression_attribute_values))
+        if given not in known:
+            parsed = parse(self)
+            if len(known) > 1000:
+                known.clear()
+            known[given] = parsed, self.expr_attr_names_found, self.expr_attr_values_found
+        parsed, names, values = known[given]
+        self.expr_attr_names_found, self.expr_attr_values_found = [*names], [*values]
+        return parsed
+
+    UpdateExpressionParser.make = make_once
+    ConditionExpressionParser.parse = parse_once
+
+
+SET_AND_REMOVE = re.compile(r"(?:SET (#\w+ = :\w+(?:, #\w+ = :\w+)*))? ?(?:REMOVE (#\w+(?:, #\w+)*))?")
+
+
+class _Validator(UpdateExpressionValidator):
+    """Nothing to find out about plain values for different attributes, none of them a key: they need no walks along
+    their syntax tree."""
+
+    def __init__(self, expression: Any, **given: Any) -> None:
+        names, values = given["expression_attribute_names"] or {}, given["expression_attribute_values"] or {}
+        self.update: _Update | None = None
+        if expression.plain:
+            sets, removes = (found.split(", ") if found else [] for found in expression.plain.groups())
+            pairs = [pair.split(" = ") for pair in sets]
+            targets = [names.get(name) for name in [*(name for name, _ in pairs), *removes]]
+            usual = None not in targets and len({*targets}) == len(targets)
+            if usual and not {*targets} & {"pk", "sk"} and all(value in values for _, value in pairs):
+                changes = {names[name]: DynamoType(values[value]) for name, value in pairs}
+                self.update = _Update(changes, targets[len(pairs) :])
+        if self.update is None:
+            super().__init__(expression, **given)
+
+    def validate(self) -> Any:
+        return self.update or super().validate()
+
+
+@dataclass
+class _Update:
+    changes: dict[str, DynamoType]
+    removed: list[str]
+
+    def normalize(self) -> None: ...
+
+    def execute(self, item: Item) -> None:
+        for name, value in self.changes.items():
+            item.attrs[name] = value
+        for name in self.removed:
+            item.attrs.pop(name, None)
+
+
+def _executor(update: Any, item: Item, names: dict[str, str]) -> Any:
+    return (
+        SimpleNamespace(execute=lambda: update.execute(item))
+        if isinstance(update, _Update)
+        else (UpdateExpressionExecutor(update, item, names))
+    )
 
 
 def _plain(value: Any) -> Any:
