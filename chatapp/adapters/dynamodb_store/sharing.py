@@ -29,6 +29,7 @@ class _Waiting(Generic[W]):
     work: W
     taken: bool = False
     turn: Event = field(default_factory=Event)
+    """To lead; or to go, since somebody else did."""
     result: AsyncResult[Any] = field(default_factory=AsyncResult)
 
 
@@ -90,3 +91,4 @@ def _settle(waiting: _Waiting[Any], outcome: object) -> None:
         waiting.result.set_exception(outcome)
     else:
         waiting.result.set(outcome)
+    waiting.turn.set()  # it need not lead any more
