@@ -10,17 +10,22 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
+import orjson
 import pytest
+from gevent.event import Event
 
 from chatapp.adapters.dynamodb_store import DynamoStore, client, deletion, heads, keys, outbox
 from chatapp.adapters.dynamodb_store.actions import Delete
-from chatapp.adapters.dynamodb_store.client import READ_TIMEOUT_SECONDS
+from chatapp.adapters.dynamodb_store.client import RequestRefused
+from chatapp.adapters.dynamodb_store.connection import READ_TIMEOUT_SECONDS, Refused
 from chatapp.domain.changes import Changes, MarkMoved, MessageAppended
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.errors import (
@@ -263,6 +268,120 @@ def test_one_that_the_engine_refuses_does_not_take_others_along(a_group: DynamoS
     assert [n for n, outcome in enumerate(outcomes) if outcome] == [5]
     assert isinstance(outcomes[5], StoreUnavailable)
     assert [message.seq for message in a_group.messages.history("g1", limit=20)] == list(range(1, 12))
+
+
+# ---------------------------------------------------------------- sharing requests
+PAIRS = 200
+
+
+@pytest.fixture
+def pairs(store: DynamoStore) -> DynamoStore:
+    """Two hundred private conversations: ``p0``, ``p1`` …"""
+    others = [f"other-{n}" for n in range(PAIRS)]
+    for n, other in enumerate(others):
+        store.conversations.open_private(private("ana", other, id=f"p{n}"))
+    return store
+
+
+def drafts_of(store: DynamoStore) -> list[Message]:
+    return [draft(f"{n}", to=f"p{n}", key=f"k{n}") for n in range(PAIRS)]
+
+
+def assert_each_has_its_message(store: DynamoStore, sent: list[Message]) -> None:
+    for message in sent:
+        assert message.seq == message.rev == 1
+        entry = store.conversations.entry(message.conversation_id, "ana")
+        assert (entry.conversation.last_seq, entry.conversation.rev, entry.last_read_seq) == (1, 1, 1)
+    histories = together([lambda m=m: store.messages.history(m.conversation_id, limit=5) for m in sent])
+    assert histories == [[message] for message in sent]
+
+
+def test_sends_of_different_conversations_share_requests(engine: DynamoEngine, pairs: DynamoStore) -> None:
+    engine.be()
+    sent = together([lambda d=d: say(pairs, d) for d in drafts_of(pairs)])
+    asked = operations(engine)
+    calls = engine.log()
+    assert asked.keys() == {"BatchGetItem", "TransactWriteItems"}
+    assert asked["BatchGetItem"] <= 10, "three keys each: 33 to a request"
+    assert asked["TransactWriteItems"] <= 20, "five actions each: 20 to a request"
+    assert max(len(call["request"].get("TransactItems", [])) for call in calls) == 100
+    assert_each_has_its_message(pairs, sent)
+
+
+def test_one_alone_shares_with_nobody_and_waits_for_nobody(engine: DynamoEngine, pairs: DynamoStore) -> None:
+    engine.be()
+    for one in drafts_of(pairs)[:3]:
+        say(pairs, one)
+    assert [len(call["request"].get("TransactItems", [])) for call in engine.log()] == [0, 5] * 3
+
+
+def test_who_is_refused_does_not_take_those_along_who_share_the_request(
+    engine: DynamoEngine, pairs: DynamoStore, other: DynamoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is too large, one's conversation has moved since it was read, one's is gone."""
+    drafts = drafts_of(pairs)[:60]
+    drafts[7] = replace(drafts[7], content="x" * 500_000)
+    write = pairs._db.write_along
+    ready, read = Event(), 0
+
+    def when_all_have_read(*actions: Any) -> None:
+        nonlocal read
+        read += 1
+        if read == len(drafts):
+            say(other, draft("quicker", to="p20"))
+            other.conversations.delete("p30")
+            ready.set()
+        ready.wait()
+        write(*actions)
+
+    monkeypatch.setattr(pairs._db, "write_along", when_all_have_read)
+    outcomes = together([lambda d=d: failure(lambda: say(pairs, d)) for d in drafts])
+    assert {n: type(outcome) for n, outcome in enumerate(outcomes) if outcome} == {
+        7: RequestRefused,
+        30: ConversationNotFound,
+    }
+    assert [message.seq for message in pairs.messages.history("p20", limit=5)] == [1, 2]
+    others = [n for n in range(60) if n not in (7, 20, 30)]
+    for n in others:
+        assert [message.content for message in pairs.messages.history(f"p{n}", limit=5)] == [f"{n}"]
+
+
+@pytest.mark.parametrize("day", ["throttling", "conflicts", "unprocessed", "internal errors", "lost answers"])
+def test_those_who_share_a_request_are_stored_once_each_on_a_bad_day(
+    engine: DynamoEngine, pairs: DynamoStore, patient: None, day: str
+) -> None:
+    engine.be(seed=5, **BAD_DAYS[day])
+    sent = together([lambda d=d: say(pairs, d) for d in drafts_of(pairs)])
+    engine.be()
+    assert_each_has_its_message(pairs, sent)
+
+
+def test_what_is_throttled_for_one_does_not_hold_up_the_others(
+    engine: DynamoEngine, pairs: DynamoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A conversation's partition is at its limit: those beside it are stored meanwhile, and it is unavailable."""
+    ask = pairs._db._connection.ask
+
+    def throttle(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        actions = orjson.loads(orjson.dumps(request)).get("TransactItems", [])
+        hot = [b'conversation#p9"' in orjson.dumps(action) for action in actions]
+        if any(hot):
+            reasons = [{"Code": "ThrottlingError" if one else "None"} for one in hot]
+            raise Refused(400, {"__type": "x#TransactionCanceledException", "CancellationReasons": reasons})
+        return ask(operation, request)
+
+    monkeypatch.setattr(pairs._db._connection, "ask", throttle)
+    done: list[int] = []
+
+    def send(n: int) -> Exception | None:
+        outcome = failure(lambda: say(pairs, draft(f"{n}", to=f"p{n}")))
+        done.append(n)
+        return outcome
+
+    outcomes = together([lambda n=n: send(n) for n in range(40)])
+    assert {n for n, outcome in enumerate(outcomes) if outcome} == {9}
+    assert isinstance(outcomes[9], StoreUnavailable)
+    assert done[-1] == 9
 
 
 # ---------------------------------------------------------------- large groups
@@ -608,7 +727,7 @@ def test_quotes_that_were_not_blanked_are_when_the_message_is_deleted_again(
 
 # ---------------------------------------------------------------- between looking and writing
 @pytest.fixture
-def other(engine: DynamoEngine, a_group: DynamoStore, prefix: str) -> Iterator[DynamoStore]:
+def other(engine: DynamoEngine, store: DynamoStore, prefix: str) -> Iterator[DynamoStore]:
     """Another worker's."""
     opened = open_dynamo(engine, prefix)
     yield opened
@@ -623,14 +742,16 @@ def meanwhile(a_group: DynamoStore, other: DynamoStore, monkeypatch: pytest.Monk
     """What another worker does after ours has looked and before it writes, once."""
 
     def arrange(action: Callable[[DynamoStore], object]) -> None:
-        write = a_group._db.write
+        writes = {name: getattr(a_group._db, name) for name in ("write", "write_along")}
 
-        def interrupted(*actions: Any) -> None:
-            monkeypatch.setattr(a_group._db, "write", write)
+        def interrupted(name: str, *actions: Any) -> None:
+            for each, write in writes.items():
+                monkeypatch.setattr(a_group._db, each, write)
             action(other)
-            write(*actions)
+            writes[name](*actions)
 
-        monkeypatch.setattr(a_group._db, "write", interrupted)
+        for name in writes:
+            monkeypatch.setattr(a_group._db, name, partial(interrupted, name))
 
     return arrange
 

@@ -29,11 +29,14 @@ START_SECONDS = 60
 
 
 class DynamoEngine:
-    """The engine's process, as its tests hold it. ``log()`` is what was asked of it since ``be`` was last called."""
+    """The engine's process, as its tests hold it. ``log()`` is what was asked of it since ``be`` was last called.
 
-    def __init__(self) -> None:
+    ``slow``: moto as it comes.
+    """
+
+    def __init__(self, *, slow: bool = False) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", SERVER],
+            [sys.executable, "-W", "ignore", SERVER, *(["--slow"] if slow else [])],
             cwd=ROOT,
             stdin=subprocess.PIPE,  # its end of file ends the engine, however we end
             stdout=subprocess.PIPE,

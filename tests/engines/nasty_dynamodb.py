@@ -10,19 +10,29 @@ import copy
 import io
 import json
 import random
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import gevent
 from gevent import pywsgi
 from gevent.os import tp_read
+from moto.core import responses
 from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb import models
+from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
-from moto.server import DomainDispatcherApplication, create_backend_app
+from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+from moto.dynamodb.parsing.validators import UpdateExpressionValidator
+from moto.server import create_backend_app
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
 SINGLE_WRITES = WRITES[:3]
@@ -221,9 +231,12 @@ def _fill(table: str, item: dict[str, Any], texts: dict[str, str], number: str, 
 
 # ---------------------------------------------------------------- moto, made quicker
 def quicken() -> None:
-    """moto walks every attribute along the API's model (nine tenths of a Query's time), and copies a whole table for
-    each action of a transaction. Values can pass as they are, and are never changed in place by what we ask for; items
-    are."""
+    """The same answers sooner; ``tests/adapters/test_quick_moto.py`` compares them.
+
+    moto walks every attribute along the API's model, sorts the whole table for each Query, copies whole tables for each
+    action of a transaction, and walks an update's syntax tree ten times. Values can pass as they are, and are never
+    changed in place by what we ask for; items are.
+    """
     walk = BaseJSONSerializer._serialize_type_structure
 
     def serialize(self: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
@@ -236,7 +249,7 @@ def quicken() -> None:
     transact = DynamoDBBackend.transact_write_items
 
     def transact_write_items(self: DynamoDBBackend, actions: list[dict[str, Any]]) -> None:
-        before = [_Before(self.tables, action) for action in actions]
+        before = [_Before(self.tables, action) for action in actions if _names_an_item(self.tables, action)]
         try:
             transact(self, actions)
         except Exception:
@@ -245,7 +258,97 @@ def quicken() -> None:
             raise
 
     DynamoDBBackend.transact_write_items = transact_write_items
+    query = Table.query
+
+    def query_partition(self: Table, hash_key: DynamoType, *args: Any, **kwargs: Any) -> Any:
+        self.all_items = lambda: list(self.items.get(hash_key, {}).values())  # none of our tables has an index
+        try:
+            return query(self, hash_key, *args, **kwargs)
+        finally:
+            del self.all_items
+
+    Table.query = query_partition
     Table.__deepcopy__ = lambda self, memo: self  # type: ignore[attr-defined]
+    Item.__deepcopy__ = lambda self, memo: _copy_item(self)
+    DynamoType.__deepcopy__ = lambda self, memo: self
+    responses.method_names_from_class = lru_cache(responses.method_names_from_class)
+    _parse_once()
+    models.UpdateExpressionValidator = _Validator
+    models.UpdateExpressionExecutor = _executor
+
+
+def _parse_once() -> None:
+    """A transaction's expressions are parsed three times, and most of them are asked again and again."""
+    make = UpdateExpressionParser.make
+    parse = ConditionExpressionParser.parse
+    known: dict[str, tuple[Any, list[str], list[str]]] = {}
+
+    @lru_cache(maxsize=1000)
+    def make_once(expression: str) -> Any:
+        made = make(expression)
+        made.plain = SET_AND_REMOVE.fullmatch(expression)
+        return made
+
+    def parse_once(self: ConditionExpressionParser) -> Any:
+        given = repr((self.condition_expression, self.expression_attribute_names, self.expression_attribute_values))
+        if given not in known:
+            parsed = parse(self)
+            if len(known) > 1000:
+                known.clear()
+            known[given] = parsed, self.expr_attr_names_found, self.expr_attr_values_found
+        parsed, names, values = known[given]
+        self.expr_attr_names_found, self.expr_attr_values_found = [*names], [*values]
+        return parsed
+
+    UpdateExpressionParser.make = make_once
+    ConditionExpressionParser.parse = parse_once
+
+
+SET_AND_REMOVE = re.compile(r"(?:SET (#\w+ = :\w+(?:, #\w+ = :\w+)*))? ?(?:REMOVE (#\w+(?:, #\w+)*))?")
+
+
+class _Validator(UpdateExpressionValidator):
+    """Nothing to find out about plain values for different attributes, none of them a key: they need no walks along
+    their syntax tree."""
+
+    def __init__(self, expression: Any, **given: Any) -> None:
+        names, values = given["expression_attribute_names"] or {}, given["expression_attribute_values"] or {}
+        self.update: _Update | None = None
+        if expression.plain:
+            sets, removes = (found.split(", ") if found else [] for found in expression.plain.groups())
+            pairs = [pair.split(" = ") for pair in sets]
+            targets = [names.get(name) for name in [*(name for name, _ in pairs), *removes]]
+            usual = None not in targets and len({*targets}) == len(targets)
+            if usual and not {*targets} & {"pk", "sk"} and all(value in values for _, value in pairs):
+                changes = {names[name]: DynamoType(values[value]) for name, value in pairs}
+                self.update = _Update(changes, targets[len(pairs) :])
+        if self.update is None:
+            super().__init__(expression, **given)
+
+    def validate(self) -> Any:
+        return self.update or super().validate()
+
+
+@dataclass
+class _Update:
+    changes: dict[str, DynamoType]
+    removed: list[str]
+
+    def normalize(self) -> None: ...
+
+    def execute(self, item: Item) -> None:
+        for name, value in self.changes.items():
+            item.attrs[name] = value
+        for name in self.removed:
+            item.attrs.pop(name, None)
+
+
+def _executor(update: Any, item: Item, names: dict[str, str]) -> Any:
+    return (
+        SimpleNamespace(execute=lambda: update.execute(item))
+        if isinstance(update, _Update)
+        else (UpdateExpressionExecutor(update, item, names))
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -254,6 +357,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
     return [_plain(part) for part in value] if isinstance(value, list) else value
+
+
+def _names_an_item(tables: dict[str, Table], action: dict[str, Any]) -> bool:
+    """Or moto refuses it, before it has done anything for it."""
+    ((_, given),) = action.items()
+    attributes = given.get("Key") or given.get("Item", {})
+    return given["TableName"] in tables and "pk" in attributes and "sk" in attributes
 
 
 class _Before:
@@ -283,7 +393,8 @@ def _copy_item(item: Any) -> Any:
 
 
 def main() -> None:
-    quicken()
+    if "--slow" not in sys.argv:
+        quicken()
 
     class Handler(pywsgi.WSGIHandler):  # type: ignore[misc]
         def handle(self) -> None:
@@ -293,8 +404,8 @@ def main() -> None:
         def get_environ(self) -> Environ:
             return {**super().get_environ(), "engine.socket": self.socket}
 
-    app = Nasty(DomainDispatcherApplication(create_backend_app))
-    server = pywsgi.WSGIServer(("127.0.0.1", 0), app, handler_class=Handler, log=None, error_log=None)
+    app = Nasty(create_backend_app("dynamodb"))
+    server = pywsgi.WSGIServer(("127.0.0.1", 0), app, backlog=1000, handler_class=Handler, log=None, error_log=None)
     server.start()
     print(server.server_port, flush=True)
     while tp_read(sys.stdin.fileno(), 1):  # until whoever started us is gone

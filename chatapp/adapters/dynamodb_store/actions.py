@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from chatapp.adapters.dynamodb_store.keys import Key
@@ -71,11 +72,16 @@ def render_key(key: Key) -> dict[str, Any]:
 
 def placeholders(expression: str, values: Mapping[str, Value]) -> dict[str, Any]:
     request: dict[str, Any] = {}
-    if names := set(re.findall(r"#(\w+)", expression)):
-        request["ExpressionAttributeNames"] = {f"#{name}": name for name in names}
+    if names := _names(expression):
+        request["ExpressionAttributeNames"] = names
     if values:
         request["ExpressionAttributeValues"] = {name: to_value(value) for name, value in values.items()}
     return request
+
+
+@lru_cache(maxsize=1000)
+def _names(expression: str) -> dict[str, str]:
+    return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
 
 
 def _update_expression(changes: Mapping[str, Value]) -> str:

@@ -1,4 +1,4 @@
-"""The one place that talks to botocore: one policy of retries, one translation of errors.
+"""The one place that asks DynamoDB: one policy of retries, one translation of errors.
 
 ``run`` carries out one call of a store: it looks, decides and writes, and does so again when somebody else was quicker.
 Every request is tried again, with full jitter, while the engine throttles, conflicts, fails or is silent, until
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from time import monotonic
 from typing import Any, TypeVar
 
-import boto3
 import gevent
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+import orjson
+from botocore.exceptions import BotoCoreError, ConnectTimeoutError, HTTPClientError
 from gevent.event import Event
 
 from chatapp.adapters.dynamodb_store.actions import (
@@ -31,25 +32,25 @@ from chatapp.adapters.dynamodb_store.actions import (
     render_item,
     render_key,
 )
+from chatapp.adapters.dynamodb_store.connection import Connection, Refused
 from chatapp.adapters.dynamodb_store.keys import Key
+from chatapp.adapters.dynamodb_store.sharing import Sharing
 from chatapp.domain.errors import StoreUnavailable
 
 T = TypeVar("T")
 
+Judge = Callable[[Refused | BotoCoreError], Exception]
+
 PATIENCE_SECONDS = 5.0
 """No attempt begins later than this after the first, nor one that would end later if it took as long as the last."""
-
-CONNECT_TIMEOUT_SECONDS = 1.0
-READ_TIMEOUT_SECONDS = 2.0
-"""Leaves room for a second attempt. DynamoDB answers in milliseconds; what takes two seconds is lost."""
-
-CONNECTIONS = 200
-"""Requests under way at once in a process; more than these open a connection each and close it again."""
 
 MAX_GET = 100
 MAX_BATCH = 25
 MAX_TRANSACTION = 100
 """BatchGetItem, BatchWriteItem and TransactWriteItems take at most so many."""
+
+MAX_TRANSACTION_BYTES = 3_000_000
+"""Of JSON. TransactWriteItems takes 4 MB, in which what an update leaves as it was counts too."""
 
 FIRST_PAUSE_SECONDS = 0.02
 LONGEST_PAUSE_SECONDS = 1.0
@@ -109,6 +110,22 @@ class _Passing(Exception):
         self.doubt = doubt
 
 
+class _Cancelled(Exception):
+    """A transaction that several share was; ``reasons`` has a code for each action."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("a shared transaction was cancelled")
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Write:
+    """All or nothing. ``actions``: rendered, without the brackets of a JSON list."""
+
+    keys: frozenset[Key]
+    actions: bytes
+
+
 class Dynamo:
     def __init__(
         self, *, endpoint: str | None, region: str, prefix: str, access_key: str | None, secret_key: str | None
@@ -118,21 +135,10 @@ class Dynamo:
         self._running = 0
         self._idle = Event()
         self._idle.set()
-        self.client = boto3.session.Session().client(
-            "dynamodb",
-            endpoint_url=endpoint,
-            region_name=region,
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key,
-            config=Config(
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                read_timeout=READ_TIMEOUT_SECONDS,
-                max_pool_connections=CONNECTIONS,
-                retries={"total_max_attempts": 1},  # the policy is ours
-                parameter_validation=False,  # the requests are ours too, and tested
-                tcp_keepalive=True,
-            ),
-        )
+        self._connection = Connection(endpoint=endpoint, region=region, access_key=access_key, secret_key=secret_key)
+        self.client = self._connection.client
+        self._reads: Sharing[Sequence[Key], dict[Key, Item] | None] = Sharing(self._read_together, fits=_fit_into_batch)
+        self._writes: Sharing[_Write, bool] = Sharing(self._write_together, fits=_fit_into_transaction)
 
     # ------------------------------------------------------------ one call of a store
     def run(self, work: Callable[[], T]) -> T:
@@ -160,19 +166,18 @@ class Dynamo:
         """Waits for what is running. May be called twice."""
         self._closed = True
         self._idle.wait()
-        self.client.close()
+        self._connection.close()
 
     # ------------------------------------------------------------ reads, always consistent ones
     def get(self, key: Key) -> Item | None:
-        answer = self.call("get_item", TableName=self.table(key.table), Key=render_key(key), ConsistentRead=True)
-        return from_item(answer["Item"]) if "Item" in answer else None
+        return self._read([key]).get(key)
 
     def get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
         """What there is under these keys, in their order."""
         wanted = list(dict.fromkeys(keys))
         found: dict[Key, Item] = {}
         for start in range(0, len(wanted), MAX_GET):
-            found.update(self._get_batch(wanted[start : start + MAX_GET]))
+            found |= self._read(wanted[start : start + MAX_GET])
         return {key: found[key] for key in wanted if key in found}
 
     def query(
@@ -192,19 +197,38 @@ class Dynamo:
             **({"Limit": page} if page else {}),
         }
         while True:
-            answer = self.call("query", **request)
+            answer = self.call("Query", **request)
             yield from map(from_item, answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def _get_batch(self, keys: list[Key]) -> dict[Key, Item]:
+    def _read(self, wanted: Sequence[Key]) -> dict[Key, Item]:
+        found = self._reads.do(wanted)
+        return self._get_batch(wanted) if found is None else found
+
+    def _read_together(self, reads: Sequence[Sequence[Key]]) -> Sequence[dict[Key, Item] | None]:
+        """None to each when one of them is refused: let them try alone."""
+        try:
+            found = self._get_batch(list(dict.fromkeys(key for wanted in reads for key in wanted)))
+        except RequestRefused:
+            if len(reads) == 1:
+                raise
+            return [None] * len(reads)
+        return [found] * len(reads)
+
+    def _get_batch(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        if len(keys) == 1:
+            answer = self.call(
+                "GetItem", TableName=self.table(keys[0].table), Key=render_key(keys[0]), ConsistentRead=True
+            )
+            return {keys[0]: from_item(answer["Item"])} if "Item" in answer else {}
         tables: dict[str, list[dict[str, Any]]] = {}
         for key in keys:
             tables.setdefault(self.table(key.table), []).append(render_key(key))
         request = {name: {"Keys": wanted, "ConsistentRead": True} for name, wanted in tables.items()}
         found: dict[Key, Item] = {}
-        for answer in self._until_processed("batch_get_item", request, "UnprocessedKeys"):
+        for answer in self._until_processed("BatchGetItem", request, "UnprocessedKeys"):
             for name, items in answer["Responses"].items():
                 for item in map(from_item, items):
                     found[Key(name.removeprefix(self._prefix), item["pk"], item["sk"])] = item
@@ -214,11 +238,39 @@ class Dynamo:
     def write(self, *actions: Action) -> None:
         """All or nothing. Raises LostRace when a condition does not hold."""
         if len(actions) == 1:  # half the price of a transaction
-            operation = {Put: "put_item", Update: "update_item", Delete: "delete_item"}[type(actions[0])]
+            operation = {Put: "PutItem", Update: "UpdateItem", Delete: "DeleteItem"}[type(actions[0])]
             self.call(operation, **render(actions[0], self.table))
-            return
+        else:
+            self._transact([self._rendered(actions)], _judge)
+
+    def write_along(self, *actions: Action) -> None:
+        """As ``write``, in one transaction with what others write at the same time; what becomes of theirs does not
+        matter to these."""
+        write = self._rendered(actions)
+        if not self._writes.do(write):
+            self._transact([write], _judge)
+
+    def _rendered(self, actions: Sequence[Action]) -> _Write:
         items = [{type(action).__name__: render(action, self.table)} for action in actions]
-        self.call("transact_write_items", TransactItems=items, ClientRequestToken=new_token())
+        return _Write(frozenset(action.key for action in actions), orjson.dumps(items)[1:-1])
+
+    def _transact(self, writes: Sequence[_Write], judge: Judge) -> None:
+        items = orjson.Fragment(b"[%b]" % b",".join(write.actions for write in writes))
+        self.call("TransactWriteItems", judge, TransactItems=items, ClientRequestToken=new_token())
+
+    def _write_together(self, writes: Sequence[_Write]) -> Sequence[bool | Exception]:
+        """False to each who shall try alone, because of somebody else or because that may help."""
+        if len(writes) == 1:
+            self._transact(writes, _judge)
+            return [True]
+        try:
+            self._transact(writes, _judge_shared)
+        except RequestRefused:
+            return [False] * len(writes)
+        except _Cancelled as exc:
+            reasons = iter(exc.reasons)
+            return [_judge_part(set(islice(reasons, len(write.keys)))) for write in writes]
+        return [True] * len(writes)
 
     def write_each(self, actions: Iterable[Put | Delete]) -> None:
         """One by one in any order, without conditions. Safe to repeat."""
@@ -227,7 +279,7 @@ class Dynamo:
             request: dict[str, list[dict[str, Any]]] = {}
             for action in by_key[start : start + MAX_BATCH]:
                 request.setdefault(self.table(action.key.table), []).append(_batch_entry(action))
-            for _ in self._until_processed("batch_write_item", request, "UnprocessedItems"):
+            for _ in self._until_processed("BatchWriteItem", request, "UnprocessedItems"):
                 pass
 
     def _until_processed(self, operation: str, request: dict[str, Any], left: str) -> Iterator[dict[str, Any]]:
@@ -245,15 +297,14 @@ class Dynamo:
     def table(self, name: str) -> str:
         return f"{self._prefix}{name}"
 
-    def call(self, operation: str, **request: Any) -> dict[str, Any]:
+    def call(self, operation: str, judge: Judge | None = None, /, **request: Any) -> dict[str, Any]:
         """One request, tried again while that may help. Raises LostRace, StoreUnavailable."""
         patience, doubt = Patience(), False
         while True:
             try:
-                answer: dict[str, Any] = getattr(self.client, operation)(**request)
-                return answer
-            except (ClientError, BotoCoreError) as exc:
-                failure = _judge(exc)
+                return self._connection.ask(operation, request)
+            except (Refused, BotoCoreError) as exc:
+                failure = (judge or _judge)(exc)
                 if isinstance(failure, LostRace):
                     raise LostRace(doubt=doubt) from exc
                 if not isinstance(failure, _Passing):
@@ -281,19 +332,31 @@ class Patience:
         self._attempt_began = monotonic()
 
 
-def _judge(exc: ClientError | BotoCoreError) -> Exception:
+def _judge(exc: Refused | BotoCoreError) -> Exception:
     """What a failed attempt means: LostRace, _Passing, or an error for the caller."""
-    if not isinstance(exc, ClientError):
-        passing = isinstance(exc, HTTPClientError)  # all that can go wrong between the engine and us
-        return _Passing(doubt=True) if passing else StoreUnavailable(engine="dynamodb", reason=str(exc))
-    code = exc.response["Error"]["Code"]
-    if code == "ConditionalCheckFailedException":
+    if not isinstance(exc, Refused):
+        if isinstance(exc, (HTTPClientError, ConnectTimeoutError)):  # what can go wrong between the engine and us
+            return _Passing(doubt=isinstance(exc, HTTPClientError))
+        return StoreUnavailable(engine="dynamodb", reason=str(exc))
+    if exc.code == "ConditionalCheckFailedException":
         return LostRace(doubt=False)
-    if code == "TransactionCanceledException":
-        return _judge_reasons({reason["Code"] for reason in exc.response.get("CancellationReasons", [])})
-    if code in PASSING or exc.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-        return _Passing(doubt=code not in PASSING or code == "InternalServerError")
-    return RequestRefused(engine="dynamodb", awsCode=code, reason=str(exc))
+    if exc.code == "TransactionCanceledException":
+        return _judge_reasons(set(exc.reasons))
+    if exc.code in PASSING or exc.status >= 500:
+        return _Passing(doubt=exc.code not in PASSING or exc.code == "InternalServerError")
+    return RequestRefused(engine="dynamodb", awsCode=exc.code, reason=str(exc))
+
+
+def _judge_shared(exc: Refused | BotoCoreError) -> Exception:
+    """Of a transaction that several share."""
+    cancelled = isinstance(exc, Refused) and exc.code == "TransactionCanceledException"
+    return _Cancelled(exc.reasons) if cancelled else _judge(exc)
+
+
+def _judge_part(reasons: set[str]) -> Exception | bool:
+    """What a cancelled transaction means to one of those who shared it: an error, or False to try alone."""
+    failure = _judge_reasons(reasons) if reasons - {"None"} else None
+    return False if failure is None or isinstance(failure, _Passing) else failure
 
 
 def _judge_reasons(reasons: set[str]) -> Exception:
@@ -302,6 +365,18 @@ def _judge_reasons(reasons: set[str]) -> Exception:
     if reasons and reasons <= PASSING_REASONS:
         return _Passing(doubt=False)
     return RequestRefused(engine="dynamodb", awsCode="TransactionCanceledException", reason=str(sorted(reasons)))
+
+
+def _fit_into_batch(reads: Sequence[Sequence[Key]], more: Sequence[Key]) -> bool:
+    return sum(map(len, reads)) + len(more) <= MAX_GET
+
+
+def _fit_into_transaction(writes: Sequence[_Write], more: _Write) -> bool:
+    """No two actions of a transaction may be on one item."""
+    actions = sum(len(write.keys) for write in writes) + len(more.keys)
+    size = sum(len(write.actions) for write in writes) + len(more.actions)
+    apart = all(write.keys.isdisjoint(more.keys) for write in writes)
+    return actions <= MAX_TRANSACTION and size <= MAX_TRANSACTION_BYTES and apart
 
 
 def _batch_entry(action: Put | Delete) -> dict[str, Any]:

@@ -60,7 +60,8 @@ class Delivery(Generic[E, R]):
         self._attempts += 1
         if new := [entry for entry in self._entries if not self._is_settled(found, entry)]:
             actions, outcomes = self.plan(found, found[keys.head(self._conversation_id)], new)
-            self._db.write(*actions)
+            write = self._db.write_along if self._attempts == 1 else self._db.write  # who lost keeps others out of it
+            write(*actions)
             self._settled.update(outcomes)
 
     def _is_settled(self, found: Found, entry: E) -> bool:

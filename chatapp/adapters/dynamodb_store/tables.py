@@ -31,7 +31,7 @@ def _create(db: Dynamo, name: str) -> None:
         return
     try:
         db.call(
-            "create_table",
+            "CreateTable",
             TableName=db.table(name),
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
@@ -44,7 +44,7 @@ def _create(db: Dynamo, name: str) -> None:
 
 def _status(db: Dynamo, name: str) -> str | None:
     try:
-        status: str = db.call("describe_table", TableName=db.table(name))["Table"]["TableStatus"]
+        status: str = db.call("DescribeTable", TableName=db.table(name))["Table"]["TableStatus"]
     except RequestRefused as exc:
         if exc.aws_code != "ResourceNotFoundException":
             raise

@@ -1,0 +1,95 @@
+"""One request to DynamoDB, and its answer.
+
+Sessions, credentials, signatures, endpoints, TLS, proxies and the pool of connections are botocore's. Its client is
+not asked: it walks a model of the API along every value of a request and an answer, and takes most of what a request
+costs (docs/decisions/0011). The API is JSON, and ours is written and read as it stands.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import botocore.session
+import orjson
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.exceptions import HTTPClientError, NoCredentialsError
+from botocore.httpsession import URLLib3Session
+from botocore.utils import get_environ_proxies
+
+CONNECT_TIMEOUT_SECONDS = 1.0
+READ_TIMEOUT_SECONDS = 2.0
+"""Leaves room for a second attempt. DynamoDB answers in milliseconds; what takes two seconds is lost."""
+
+CONNECTIONS = 200
+"""Requests under way at once in a process; more than these open a connection each and close it again."""
+
+API = "DynamoDB_20120810"
+
+SOCKET_OPTIONS = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+
+
+class Refused(Exception):
+    """DynamoDB's answer is an error. ``reasons``: of a cancelled transaction, a code for each action."""
+
+    def __init__(self, status: int, answer: Mapping[str, Any]) -> None:
+        self.status = status
+        self.code = str(answer.get("__type", status)).rpartition("#")[2]
+        self.reasons = [str(reason.get("Code", "None")) for reason in answer.get("CancellationReasons") or []]
+        super().__init__(f"{self.code}: {answer.get('message') or answer.get('Message')}")
+
+
+class Connection:
+    """Without an endpoint it is AWS; without keys the usual chain finds them, and renews them when they expire."""
+
+    def __init__(self, *, endpoint: str | None, region: str, access_key: str | None, secret_key: str | None) -> None:
+        self._region = region
+        self._session = botocore.session.get_session()
+        if access_key is not None:
+            self._session.set_credentials(access_key, secret_key)
+        self.client = self._session.create_client(
+            "dynamodb", endpoint_url=endpoint, region_name=region, config=Config(retries={"total_max_attempts": 1})
+        )
+        """For what is asked by hand, and to tell the endpoint."""
+        self._url = f"{self.client.meta.endpoint_url.rstrip('/')}/"
+        self._agent = self.client.meta.config.user_agent
+        self._http = URLLib3Session(
+            verify=self._session.get_config_variable("ca_bundle") or True,
+            proxies=get_environ_proxies(self._url),
+            timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
+            max_pool_connections=CONNECTIONS,
+            socket_options=SOCKET_OPTIONS,
+        )
+
+    def ask(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """One attempt. Raises Refused; HTTPClientError when there is no answer; BotoCoreError without credentials."""
+        answer = self._http.send(self._signed(operation, orjson.dumps(request)).prepare())
+        try:
+            found: dict[str, Any] = orjson.loads(answer.content or b"{}")
+        except orjson.JSONDecodeError as exc:
+            if answer.status_code == 200:  # cut off
+                raise HTTPClientError(error=exc) from exc
+            found = {}
+        if answer.status_code != 200:
+            raise Refused(answer.status_code, found)
+        return found
+
+    def _signed(self, operation: str, body: bytes) -> AWSRequest:
+        headers = {
+            "Content-Type": "application/x-amz-json-1.0",
+            "User-Agent": self._agent,
+            "X-Amz-Target": f"{API}.{operation}",
+        }
+        request = AWSRequest("POST", self._url, headers=headers, data=body)
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        SigV4Auth(credentials.get_frozen_credentials(), "dynamodb", self._region).add_auth(request)
+        return request
+
+    def close(self) -> None:
+        self._http.close()
+        self.client.close()
