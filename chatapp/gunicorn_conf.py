@@ -61,3 +61,11 @@ def when_ready(server: Any) -> None:
             server.signal(signal.SIGQUIT, frame)
 
     signal.signal(signal.SIGTERM, terminate)
+
+
+def on_starting(server: Any) -> None:
+    """WebSockets are written to the connection's own socket, past any encryption here."""
+    if server.cfg.is_ssl:
+        raise SystemExit(
+            "chatapp: TLS is the proxy's in front (config/nginx.conf.example); start without a certificate here."
+        )

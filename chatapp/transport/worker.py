@@ -289,7 +289,7 @@ class ChatWorker(GeventWebSocketWorker):
             self._newcomers = newcomers()
             self._newcomers.expect(self.age)
         self._folder: Path | None = None
-        if self.cfg.workers > 1 and not self.cfg.is_ssl:  # the state of a TLS connection cannot be handed over
+        if self.cfg.workers > 1:
             self._folder = workers_folder(self.cfg.uid, self.cfg.gid)
 
     def server_class(self, *args: Any, **kwargs: Any) -> ChatServer:

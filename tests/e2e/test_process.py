@@ -32,6 +32,7 @@ from tests.e2e.wire import (
     save_users,
     text_message,
 )
+from tests.engines.tls import self_signed
 
 START_SECONDS = 3.0
 DRAIN_SECONDS = 25.0
@@ -106,6 +107,16 @@ def test_two_workers_without_redis_refuse_to_start(tmp_path: Path) -> None:
     (sentence,) = stopped.stderr.strip().splitlines()
     assert "WEB_CONCURRENCY" in sentence
     assert "Redis" in sentence
+
+
+def test_a_certificate_is_refused_because_it_would_not_protect_websockets(tmp_path: Path) -> None:
+    certificate = str(self_signed(tmp_path))
+    stopped = run(
+        tmp_path, "gunicorn", "-c", "gunicorn.conf.py", "--certfile", certificate, "wsgi:app", PORT=str(free_port())
+    )
+    assert stopped.returncode != 0
+    (sentence,) = stopped.stderr.strip().splitlines()
+    assert sentence.startswith("chatapp: TLS ")
 
 
 def test_a_port_in_use_stops_the_start(started: Server, tmp_path: Path) -> None:

@@ -21,14 +21,14 @@ from cryptography.x509.oid import NameOID
 def tls_in_front_of(port: int, folder: Path) -> Iterator[int]:
     """The port at which TLS is spoken; what comes in goes to ``port`` of this machine."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_self_signed(folder))
+    context.load_cert_chain(self_signed(folder))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_accept, args=(listener, context, port), daemon=True).start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def _self_signed(folder: Path) -> Path:
+def self_signed(folder: Path) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody.example")])
     now = datetime.datetime.now(datetime.UTC)

@@ -8,6 +8,7 @@ it can hurt others.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from gevent.event import Event
 
 from chatapp.transport.sockets.frames import CLOSE, NORMAL, PONG, End, FrameReader, Ping, frame, message_frame
 from chatapp.transport.sockets.pool import GreenletPool
+
+log = logging.getLogger(__name__)
 
 BACKLOG_MAX_BYTES = 4 * 1024 * 1024
 """What may wait for one client. A broadcast's bytes are shared by all that wait for it."""
@@ -203,6 +206,7 @@ class WebSocket:
         self._backlog.append(data)
         self._backlog_bytes += len(data)
         if self._backlog_bytes > BACKLOG_MAX_BYTES:
+            log.info("cut off: a client does not read, and %d bytes wait for it", self._backlog_bytes)
             self.abort()
         elif self._writer is None:
             self._writer = get_hub().loop.io(self._sock.fileno(), WRITABLE)

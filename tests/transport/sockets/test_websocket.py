@@ -266,7 +266,8 @@ def test_a_goodbye_waits_behind_the_backlog(line: Line) -> None:
     assert line.peer.at_end()
 
 
-def test_a_client_that_does_not_read_is_closed_before_it_hurts(line: Line) -> None:
+def test_a_client_that_does_not_read_is_closed_before_it_hurts(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     waiting = line.begin()
     message = b"x" * 100_000
     sent = 0
@@ -276,6 +277,7 @@ def test_a_client_that_does_not_read_is_closed_before_it_hurts(line: Line) -> No
         assert sent <= BACKLOG_MAX_BYTES + 2_000_000  # the kernel's own buffers come on top
     assert line.websocket._backlog_bytes == 0
     assert waiting.get(timeout=PATIENCE) is None
+    assert "a client does not read" in caplog.text
 
 
 def test_writing_never_waits_and_never_raises(line: Line) -> None:
