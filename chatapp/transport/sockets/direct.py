@@ -35,6 +35,7 @@ class DirectSocket(engineio.socket.Socket):
     sent: int | None = None
     on_event: Callable[[Call], Any] | None = None
     heartbeat: Heartbeat | None = None
+    no_queue: Any = None
     last_ping: float | None
     connected: bool
     upgraded: bool
@@ -93,6 +94,7 @@ class DirectSocket(engineio.socket.Socket):
             transport.close()
             return []
         self.websocket = transport.websocket
+        self.queue = self.no_queue  # its own takes 2.5 kB, for nothing from now on
         transport.listen(self._receive, self._end)
         return []
 
@@ -149,11 +151,13 @@ def use_direct_sockets(server: socketio.Server) -> None:
     """The library makes plain sockets and has no setting for it; the first thing it does with one is ``connect``."""
     connected: Callable[[str, Any], Any] = server.eio.handlers["connect"]
     heartbeat = Heartbeat(server.eio.ping_interval)
+    no_queue = server.eio.create_queue()
 
     def connect(sid: str, environ: Any) -> Any:
         socket = server.eio.sockets[sid]
         socket.__class__ = DirectSocket
         socket.heartbeat = heartbeat
+        socket.no_queue = no_queue
         return connected(sid, environ)
 
     server.eio.on("connect", connect)

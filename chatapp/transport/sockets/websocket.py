@@ -47,6 +47,9 @@ READABLE, WRITABLE = 1, 2
 
 _POOL = GreenletPool()
 
+_NO_BACKLOG: deque[bytes | memoryview] = deque()
+"""Of nearly everybody; nothing is put into it."""
+
 _OPEN: set[WebSocket] = set()
 _NONE_OPEN = Event()
 _NONE_OPEN.set()
@@ -125,13 +128,13 @@ class WebSocket:
         self._sock = sock
         self._kernel = sock._sock  # the non-blocking socket beneath: a gevent send would switch greenlets
         self._frames = FrameReader(max_message_bytes=max_message_bytes)
-        self._inbox: deque[str | bytes | End | None] = deque()
+        self._inbox: list[str | bytes | End | None] = []  # short, and a deque takes 600 bytes for nothing
         self._on_message: Callable[[str | bytes], object] | None = None
         self._on_end: Callable[[], object] | None = None
         self._reader: Any = None
         self._is_handling = self._is_paused = self._has_ended = False
         self._turn: list[bytes] | None = None
-        self._backlog: deque[bytes | memoryview] = deque()
+        self._backlog = _NO_BACKLOG
         self._backlog_bytes = 0
         self._writer: Any = None
         self._deadline: Any = None
@@ -194,7 +197,7 @@ class WebSocket:
         """The connection is over, whatever waits."""
         self.is_closed = True
         self._turn = None
-        self._backlog.clear()
+        self._backlog = _NO_BACKLOG
         self._backlog_bytes = 0
         self._writer = _stopped(self._writer)
         self._deadline = _stopped(self._deadline)
@@ -203,6 +206,8 @@ class WebSocket:
             self._release()
 
     def _wait_to_write(self, data: bytes | memoryview) -> None:
+        if not self._backlog:
+            self._backlog = deque()
         self._backlog.append(data)
         self._backlog_bytes += len(data)
         if self._backlog_bytes > BACKLOG_MAX_BYTES:
@@ -223,6 +228,7 @@ class WebSocket:
         except OSError:
             self.abort()
             return
+        self._backlog = _NO_BACKLOG
         self._writer = _stopped(self._writer)
         if self._has_ended:
             self._release()
@@ -251,7 +257,7 @@ class WebSocket:
             except OSError:
                 data = b""
             self._take(data)
-        message = self._inbox.popleft()
+        message = self._inbox.pop(0)
         if isinstance(message, str | bytes):
             return message
         self._inbox.append(None)  # so it is for whoever asks again
@@ -309,7 +315,7 @@ class WebSocket:
         """In a greenlet of the pool, until nothing waits any more."""
         assert self._on_message is not None
         while self._inbox:
-            message = self._inbox.popleft()
+            message = self._inbox.pop(0)
             if not isinstance(message, str | bytes):
                 self._end(message)
                 return

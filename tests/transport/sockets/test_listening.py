@@ -128,8 +128,10 @@ def test_what_is_not_handled_yet_stays_with_the_client(listener: Listener) -> No
     listener.gate.clear()
     count = 2000
     sending = gevent.spawn(listener.say, *["x" * 60_000] * count)
-    gevent.sleep(0.3)
-    assert not sending.ready()
+    with gevent.Timeout(PATIENCE):
+        while not listener.websocket._is_paused:
+            gevent.sleep(0.001)
+    assert not sending.ready(), "120 MB cannot be in the kernel"
     assert INBOX_MAX < len(listener.websocket._inbox) <= INBOX_MAX + 2
     listener.gate.set()
     assert len(listener.wait_for(count)) == count
