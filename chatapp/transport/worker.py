@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from hashlib import sha1
 from pathlib import Path
 from socket import SHUT_RD
 from typing import Any, TypeVar
@@ -36,6 +38,9 @@ passes on what it was told."""
 CUT_SECONDS = 0.5
 """What was begun gets so long when somebody is in a hurry: gunicorn's master then kills after 2 s, and looks at
 its workers, as they do at themselves, once a second."""
+
+KEY_BYTES = 16
+"""Of a Sec-WebSocket-Key, which is sent as base64 (RFC 6455, 4.1)."""
 
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
@@ -125,6 +130,20 @@ class ChatHandler(WebSocketHandler):
             refusal = ["Sec-WebSocket-Key must be base64"]
         return None if refusal is None else [text.encode() for text in refusal]
 
+    def upgrade_connection(self) -> list[str] | None:
+        """The library makes a WebSocket of its own with the answer, which costs as much to be rid of as to make. What
+        it would refuse it refuses."""
+        key = self.environ.get("HTTP_SEC_WEBSOCKET_KEY", "").strip()
+        is_known = self.environ["HTTP_SEC_WEBSOCKET_VERSION"] in self.SUPPORTED_VERSIONS
+        if not is_known or len(b64decode(key)) != KEY_BYTES:
+            refusal: list[str] = super().upgrade_connection()
+            return refusal
+        accept = b64encode(sha1((key + self.GUID).encode("latin-1"), usedforsecurity=False).digest()).decode()
+        self.environ["wsgi.websocket"] = self  # tells the library that the response is a handshake's
+        headers = [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)]
+        self.start_response("101 Switching Protocols", headers)
+        return None
+
     def run_application(self) -> None:
         """The library answers every handshake with 101 before anybody is asked. Here the application answers: who
         wants to have the WebSocket accepts it; other paths, unknown sessions and the like are refused by HTTP.
@@ -138,10 +157,7 @@ class ChatHandler(WebSocketHandler):
         if self.result is not None:
             self.process_result()
             return
-        websocket = self.environ.pop("wsgi.websocket", None)
-        if websocket is not None:
-            websocket.closed = True  # it must not write a close frame of its own
-            del self.websocket
+        if self.environ.pop("wsgi.websocket", None) is not None:
             self.environ["chatapp.handshake"] = self
         try:
             WSGIHandler.run_application(self)

@@ -354,9 +354,10 @@ def test_the_handler_s_inner_methods_are_where_we_override_them() -> None:
     assert "return self._handle_client_error(ex)" in source
     assert "self._log_error(t, v, tb)" in inspect.getsource(pywsgi.WSGIHandler.handle_error)
     assert "self.result = self.upgrade_websocket()" in inspect.getsource(WebSocketHandler.run_application)
+    assert "return self.upgrade_connection()" in inspect.getsource(WebSocketHandler.upgrade_websocket)
     prepared = inspect.getsource(WebSocketHandler.upgrade_connection)
-    assert "'wsgi.websocket': self.websocket" in prepared
     assert 'self.start_response("101 Switching Protocols", headers)' in prepared
+    assert "self.environ.get('wsgi.websocket')" in inspect.getsource(WebSocketHandler._prepare_response)
     assert "self._connection_upgrade_requested()" in inspect.getsource(pywsgi.WSGIHandler.get_environ)
     assert "while self.socket is not None:" in inspect.getsource(pywsgi.WSGIHandler.handle)
     assert "if rfile is None:" in inspect.getsource(pywsgi.WSGIHandler.__init__)
