@@ -616,12 +616,12 @@ def test_a_wrong_handshake_is_refused(server: Server, headers: dict[str, str]) -
     websocket.close()
 
 
-def test_a_second_websocket_for_one_session_ends_and_the_first_goes_on(server: Server) -> None:
+def test_a_second_websocket_for_one_session_is_refused_and_the_first_goes_on(server: Server) -> None:
     websocket = RawWebSocket(server.url, OPEN)
     opened = websocket.message()
     assert isinstance(opened, str)
     second = RawWebSocket(server.url, f"{OPEN}&sid={json.loads(opened[1:])['sid']}")
-    second.closing()
+    assert second.status == 400
     second.close()
     websocket.send("40")
     assert str(websocket.message()).startswith("40")
