@@ -21,7 +21,7 @@ DELIVERY = {
     "socket_writes": Bound(1.01, 1),
     "switches": Bound(0.01, 0),
     "serialisations": Bound(0.01, 0),
-    "python_calls": Bound(3.5, 3),
+    "python_calls": Bound(2.3, 2),
     "builtin_calls": Bound(6.5, 6),
 }
 """One more member of a room that a message is sent to."""
@@ -30,16 +30,16 @@ SEND = {
     "socket_writes": Bound(2.1, 2),
     "switches": Bound(9, 8),
     "serialisations": Bound(2.1, 2),
-    "statements": Bound(9.1, 9),
-    "python_calls": Bound(244, 222),
-    "builtin_calls": Bound(244, 222),
+    "statements": Bound(6.1, 6),
+    "python_calls": Bound(190, 172),
+    "builtin_calls": Bound(150, 136),
 }
 """One message between two people, from its frame to the acknowledgement and both deliveries."""
 
 JOIN = {
-    "python_calls": Bound(1_030, 933),
-    "builtin_calls": Bound(1_120, 1_011),
-    "statements": Bound(8.1, 8),
+    "python_calls": Bound(955, 866),
+    "builtin_calls": Bound(1_050, 955),
+    "statements": Bound(6.1, 6),
 }
 """One more user: handshake, CONNECT and ``user_join``, with nobody else online."""
 
@@ -52,11 +52,11 @@ JOIN_HEARD = {
 depends on time, but it is never more than a write each."""
 
 HISTORY = {
-    "python_calls": Bound(2_760, 2_507),
-    "builtin_calls": Bound(3_000, 2_722),
+    "python_calls": Bound(1_930, 1_751),
+    "builtin_calls": Bound(1_270, 1_149),
     "statements": Bound(3.1, 3),
 }
 """The newest 50 messages by REST."""
 
-IDLE_SOCKET = {"blocks": Bound(76, 68), "objects": Bound(38, 34)}
+IDLE_SOCKET = {"blocks": Bound(69, 62.4), "objects": Bound(35.5, 32)}
 """One more user who is connected and joined: blocks of pymalloc, and objects that the collector knows."""
