@@ -69,20 +69,19 @@ class _Turn:
     """
 
     def __init__(self) -> None:
-        self._due: list[WebSocket] = []
+        self.due: list[WebSocket] = []
         self._pause_until = 0.0
 
-    def add(self, websocket: WebSocket) -> None:
-        if not self._due:
-            pause = self._pause_until - time.monotonic()
-            loop = get_hub().loop
-            if pause <= 0:
-                loop.run_callback(self._write)
-            else:
-                loop.update_now()
-                self._timer = loop.timer(pause)
-                self._timer.start(self._write_after_pause)
-        self._due.append(websocket)
+    def begin(self) -> None:
+        """Before the first is due."""
+        pause = self._pause_until - time.monotonic()
+        loop = get_hub().loop
+        if pause <= 0:
+            loop.run_callback(self._write)
+        else:
+            loop.update_now()
+            self._timer = loop.timer(pause)
+            self._timer.start(self._write_after_pause)
 
     def _write_after_pause(self) -> None:
         self._timer.close()
@@ -91,12 +90,13 @@ class _Turn:
     def _write(self) -> None:
         """``write_turn`` of each, without three calls for each: it is what a broadcast to a full room consists of."""
         began = time.monotonic()
-        due, self._due = self._due, []
+        due = self.due[:]
+        self.due.clear()
         for websocket in due:
             frames, websocket._turn = websocket._turn, None
-            if not frames or websocket.is_closed:
+            if frames is None or websocket.is_closed:
                 continue
-            data = frames[0] if len(frames) == 1 else b"".join(frames)
+            data = frames if isinstance(frames, bytes) else b"".join(frames)
             if websocket._backlog:
                 websocket.write(data)
                 continue
@@ -133,7 +133,7 @@ class WebSocket:
         self._on_end: Callable[[], object] | None = None
         self._reader: Any = None
         self._is_handling = self._is_paused = self._has_ended = False
-        self._turn: list[bytes] | None = None
+        self._turn: bytes | list[bytes] | None = None  # nearly always one frame
         self._backlog = _NO_BACKLOG
         self._backlog_bytes = 0
         self._writer: Any = None
@@ -150,17 +150,23 @@ class WebSocket:
     def write_soon(self, frame: bytes) -> None:
         """Put a frame on its way at the end of this turn of the event loop: what a client is told in one turn leaves
         in one system call."""
-        if self._turn is not None:
-            self._turn.append(frame)
-        elif not self.is_closed:
-            self._turn = [frame]
-            _TURN.add(self)
+        turn = self._turn
+        if turn is None:
+            if not self.is_closed:
+                self._turn = frame
+                if not _TURN.due:
+                    _TURN.begin()
+                _TURN.due.append(self)
+        elif isinstance(turn, list):
+            turn.append(frame)
+        else:
+            self._turn = [turn, frame]
 
     def write_turn(self) -> None:
         """Write what ``write_soon`` has collected."""
         frames, self._turn = self._turn, None
-        if frames:
-            self.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        if frames is not None:
+            self.write(frames if isinstance(frames, bytes) else b"".join(frames))
 
     def write(self, data: bytes) -> None:
         """Put whole frames on their way. Never blocks, never switches greenlets, never raises."""
