@@ -139,7 +139,8 @@ class ConversationStore(Protocol):
         """The conversation, its participants, messages and idempotency keys. Raises ConversationNotFound."""
 
     def changes(self, conversation_id: str, *, since: int, limit: int, user_id: str | None = None) -> Changes:
-        """Up to ``limit`` durable changes with ``rev > since``, of any age, all from one moment.
+        """Up to ``limit`` durable changes with ``rev > since``, of any age, all from one moment. A message is shown as
+        it is now, which may be a moment later.
 
         Raises ConversationNotFound; NotAParticipant when ``user_id`` is given and is none at that moment.
         """

