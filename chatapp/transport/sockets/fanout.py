@@ -209,7 +209,8 @@ class FanoutManager(socketio.Manager):
         if websocket is None:
             packets, last = self._gathering.take_packets(sid, stamped=is_stamped)
             for engine in packets:
-                socket.send(engine)
+                if not socket.closed:  # the library looks at each packet whether the client still answers
+                    socket.send(engine)
         else:
             due = self._gathering.take(sid, stamped=is_stamped)
             if due is None:

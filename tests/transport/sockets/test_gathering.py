@@ -243,6 +243,20 @@ def test_what_follows_waits_for_the_end_of_its_window(server: Server) -> None:
     assert server.texts("a") == ["first", "second"]
 
 
+def test_a_polling_client_that_is_found_gone_does_not_cost_the_others_theirs(server: Server) -> None:
+    """The library looks at each packet whether its last ping was answered, and then takes no more."""
+    gone = DirectSocket(server.server.eio, "gone")
+    gone.last_ping = 1.0  # in 1970
+    server.connect("gone", "polling", EVERYONE)
+    server.server.eio.sockets["gone"] = gone
+    server.connect("here", "plain", EVERYONE)
+    for text in ("one", "two", "three"):
+        server.emit(text, EVERYONE, gathers=True)
+    server.scheduler.advance(GATHER_SECONDS)
+    assert gone.closed
+    assert server.texts("here") == ["one", "two", "three"]
+
+
 def test_very_much_does_not_wait(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "GATHER_MAX_CHARS", 100)
     server.connect("a", "plain", EVERYONE)
