@@ -97,16 +97,15 @@ def render_item(item: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def to_value(value: Value) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case int():
-            return {"N": str(value)}
-        case str():
-            return {"S": value}
-        case list():
-            return {"L": [{"S": part} for part in value]}
-    raise TypeError(f"no attribute value: {value!r}")
+    return _TO_VALUE[type(value)](value)
+
+
+_TO_VALUE: Mapping[type, Callable[[Any], dict[str, Any]]] = {
+    str: lambda value: {"S": value},
+    int: lambda value: {"N": str(value)},
+    bool: lambda value: {"BOOL": value},
+    list: lambda value: {"L": [{"S": part} for part in value]},
+}
 
 
 def from_item(item: Mapping[str, Any]) -> Item:
@@ -114,12 +113,10 @@ def from_item(item: Mapping[str, Any]) -> Item:
 
 
 def _from_value(value: Mapping[str, Any]) -> Value:
-    (kind, given), *_ = value.items()
-    match kind:
-        case "N":
-            return int(given)
-        case "L":
-            return [part["S"] for part in given]
-        case _:
-            found: str | bool = given
-            return found
+    ((kind, given),) = value.items()
+    if kind == "N":
+        return int(given)
+    if kind == "L":
+        return [part["S"] for part in given]
+    found: str | bool = given
+    return found

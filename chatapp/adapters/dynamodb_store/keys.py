@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 USERS = "users"
 CONVERSATIONS = "conversations"
@@ -44,8 +44,7 @@ MAX_PART_BYTES = 512
 """A sort key has at most 1,024 bytes (a partition key 2,048), and some are made of two parts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     table: str
     pk: str
     sk: str
