@@ -628,6 +628,17 @@ def test_a_second_websocket_for_one_session_is_refused_and_the_first_goes_on(ser
     websocket.close()
 
 
+def test_who_has_said_goodbye_is_not_answered_until_they_connect_again(server: Server) -> None:
+    websocket = RawWebSocket(server.url, OPEN)
+    websocket.message()
+    websocket.send("40")
+    assert str(websocket.message()).startswith("40")
+    for packet in ("41", '421["set_status",{"status":"away"}]', "40"):
+        websocket.send(packet)
+    assert str(websocket.message()).startswith("40")
+    websocket.close()
+
+
 # ---------------------------------------------------------------- REST
 class Rest:
     def __init__(self, server: Server) -> None:

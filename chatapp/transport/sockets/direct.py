@@ -28,8 +28,8 @@ PROBE, PROBED, UPGRADE = "2probe", "3probe", "5"
 class DirectSocket(engineio.socket.Socket):
     """``websocket`` is set once the client has one, and the library's queue is empty from then on. ``sent`` is the
     last number in the packet log that was sent; None where the client has no use for numbers. ``on_event`` is called
-    with what the client says through its WebSocket once it is connected, and returns the acknowledgement: the library
-    would pass it through seven hands."""
+    with what the client says through its WebSocket once it is connected, and returns the acknowledgement, or None where
+    there is none: the library would pass it through seven hands."""
 
     websocket: WebSocket | None = None
     sent: int | None = None
@@ -139,7 +139,7 @@ class DirectSocket(engineio.socket.Socket):
             self.receive(packet.Packet(packet.MESSAGE, text))
             return
         answer = on_event(event.data[0])
-        if event.id is not None and self.websocket is not None:
+        if event.id is not None and answer is not None and self.websocket is not None:
             self.websocket.write_soon(message_frame(f"4{ack(event.id, answer)}"))
 
     def _end(self) -> None:

@@ -101,8 +101,8 @@ class ChatPacket(Packet):
 
 
 def ack(number: int, answer: Any) -> str:
-    """The packet that acknowledges an event of the client's; None acknowledges without arguments."""
-    return f"{ACK}{number}{ChatPacket.json.dumps([] if answer is None else [answer])}"
+    """The packet that acknowledges an event of the client's."""
+    return f"{ACK}{number}{ChatPacket.json.dumps([answer])}"
 
 
 def _exceeds(text: Any, limit: int) -> bool:
