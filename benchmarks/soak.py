@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 import urllib.request
@@ -19,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.generator import FOLDER
+from benchmarks.generator import Figures, run
 from benchmarks.servers import Cores, Engines, Running, ours
 
 RECOVERY_SECONDS, GRACE_SECONDS = 1, 0.2
@@ -69,17 +68,26 @@ class Plan:
 HOUR = Plan()
 
 
-def soak(server: Running, cores: Cores, plan: Plan, tell: Callable[[str], None]) -> list[Observed]:
-    """The worker at rest after each cycle. Raises CalledProcessError, RuntimeError."""
+def soak(plan: Plan, tell: Callable[[str], None]) -> list[Observed]:
+    """The worker at rest after each cycle. Raises RunFailed, RuntimeError."""
+    cores = Cores.here(1)
+    settings = {
+        "CONNECTION_STATE_RECOVERY_SECONDS": str(RECOVERY_SECONDS),
+        "PRESENCE_GRACE_SECONDS": str(GRACE_SECONDS),
+    }
     found: list[Observed] = []
     groups = ""
-    for cycle in range(plan.cycles):
-        done = churn(server, cores, plan, groups)
-        groups = ",".join(done["groups"])
-        if done["failed"] or done["messages"] != plan.sessions * plan.messages:
-            raise RuntimeError(f"not everything was done: {done}")
-        found.append(at_rest(server.url))
-        tell(f"{(cycle + 1) * plan.sessions:6,} sessions: {shown(found[-1])}")
+    with (
+        Engines() as engines,
+        ours(engines, cores, engine="sqlite", workers=1, app="benchmarks.soak_app:app", more=settings) as server,
+    ):
+        for cycle in range(plan.cycles):
+            done = churn(server, cores, plan, groups)
+            groups = ",".join(done["groups"])
+            if done["failed"] or done["messages"] != plan.sessions * plan.messages:
+                raise RuntimeError(f"not everything was done: {done}")
+            found.append(at_rest(server.url))
+            tell(f"{(cycle + 1) * plan.sessions:6,} sessions: {shown(found[-1])}")
     return found
 
 
@@ -87,13 +95,9 @@ def shown(found: Observed) -> str:
     return f"{found['objects']:9,} objects, {found['blocks']:9,} blocks, {found['anonymous_kb'] / 1024:6.1f} MB"
 
 
-def churn(server: Running, cores: Cores, plan: Plan, groups: str) -> dict[str, Any]:
-    options = f"--sessions {plan.sessions} --each {plan.messages} --conc {plan.at_once} --max-others 1000"
-    command = ["taskset", "-c", str(cores.load), "node", str(FOLDER / "load" / "main.mjs"), "churn", *options.split()]
-    command += ["--url", server.url, "--pids", str(server.pid), "--groups", groups]
-    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    done: dict[str, Any] = json.loads(answer.stdout)
-    return done
+def churn(server: Running, cores: Cores, plan: Plan, groups: str) -> Figures:
+    load = f"churn --sessions {plan.sessions} --each {plan.messages} --conc {plan.at_once} --max-others 1000"
+    return run(f"{load} --groups {groups}" if groups else load, server, cores, {}, calm=0)
 
 
 def at_rest(url: str) -> Observed:
@@ -134,24 +138,12 @@ def grown_types(first: Observed, last: Observed) -> dict[str, int]:
     return {name: count for name, count in sorted(more.items(), key=lambda each: -each[1]) if count > 0}
 
 
-def settings() -> dict[str, str]:
-    return {
-        "CONNECTION_STATE_RECOVERY_SECONDS": str(RECOVERY_SECONDS),
-        "PRESENCE_GRACE_SECONDS": str(GRACE_SECONDS),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description="Looks for leaks.")
     for name in ("cycles", "sessions", "messages"):
         parser.add_argument(f"--{name}", type=int, default=getattr(HOUR, name))
     plan = Plan(**vars(parser.parse_args()))
-    cores = Cores.here(1)
-    with (
-        Engines() as engines,
-        ours(engines, cores, engine="sqlite", workers=1, app="benchmarks.soak_app:app", more=settings()) as server,
-    ):
-        found = soak(server, cores, plan, tell=print)
+    found = soak(plan, tell=print)
     grown = growth(found, plan.sessions)
     print(f"per session: {grown.objects:.3f} objects, {grown.blocks:.3f} blocks, {grown.bytes:.0f} bytes")
     print(f"grown since a third: {grown_types(found[len(found) // 3], found[-1])}")

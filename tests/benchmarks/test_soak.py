@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.servers import Cores, Engines, ours
-from benchmarks.soak import Bounds, Growth, Observed, Plan, grown_types, growth, settings, slope, soak
+from benchmarks.soak import Bounds, Growth, Observed, Plan, grown_types, growth, slope, soak
 
 SHORT = Plan(cycles=9, sessions=100, messages=2)
 
@@ -12,12 +11,7 @@ COARSE = Bounds(objects=1, blocks=3, bytes=20_000)
 
 
 def test_sessions_leave_nothing_behind() -> None:
-    cores = Cores.here(1)
-    with (
-        Engines() as engines,
-        ours(engines, cores, engine="sqlite", workers=1, app="benchmarks.soak_app:app", more=settings()) as server,
-    ):
-        found = soak(server, cores, SHORT, tell=print)
+    found = soak(SHORT, tell=print)
     grown = growth(found, SHORT.sessions)
     assert not grown.exceeds(COARSE), (grown, grown_types(found[len(found) // 3], found[-1]))
 

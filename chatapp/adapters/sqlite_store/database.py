@@ -33,8 +33,8 @@ READERS = 4
 """SQLite's readers scale with cores, and the machines we run on have few."""
 
 CACHE_KIB = 32_768
-"""Pages that a connection may keep. Ids are random: with SQLite's own 2 MB a send into 100,000 messages reads half a
-dozen pages again (measured by benchmarks/send_cost.py)."""
+"""Pages that a connection may keep. Conversations and keys lie all over the file: with SQLite's own 2 MB a send into
+100,000 messages read half a dozen pages again, with random ids (measured by benchmarks/send_cost.py)."""
 
 CHECKPOINT_PAGES = 4_000
 """How long the log grows before it is put into the file, by the commit that fills it. What is written again and again
