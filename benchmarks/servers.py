@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 
 from benchmarks.cases import BATCH, MEMORY, PUT
+from tests.e2e.server import ROOT, free_port
 
-ROOT = Path(__file__).parents[1]
 START_SECONDS, STOP_SECONDS = 60.0, 30.0
 PEER_SETTINGS = {MEMORY: {"PERSIST": "0"}, BATCH: {"WRITE": "batch"}, PUT: {"WRITE": "put"}}
 AWS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "key", "AWS_REGION": "us-east-1"}
@@ -195,10 +195,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
