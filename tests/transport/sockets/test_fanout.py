@@ -34,7 +34,8 @@ class Server:
 
     def __init__(self) -> None:
         self.log = PacketLog("w", keep_seconds=60, now=lambda: 0.0)
-        self.manager = FanoutManager(self.log, ManualScheduler())
+        self.scheduler = ManualScheduler()
+        self.manager = FanoutManager(self.log, self.scheduler)
         self.server = socketio.Server(
             async_mode="gevent", client_manager=self.manager, serializer=ChatPacket, json=WireJson, logger=False
         )
@@ -43,7 +44,7 @@ class Server:
         socket = DirectSocket(self.server.eio, name)
         socket.sent = 0 if counts else None
         socket.websocket = wire = Wire()  # type: ignore[assignment]
-        self._enter(name, socket, rooms)
+        self.enter(name, socket, rooms)
         return wire
 
     def polling(self, name: str, *rooms: str) -> list[str]:
@@ -51,10 +52,10 @@ class Server:
         socket = SimpleNamespace(
             closed=False, websocket=None, sent=None, send=lambda packet: sent.append(packet.encode())
         )
-        self._enter(name, socket, rooms)
+        self.enter(name, socket, rooms)
         return sent
 
-    def _enter(self, name: str, socket: Any, rooms: tuple[str, ...]) -> None:
+    def enter(self, name: str, socket: Any, rooms: tuple[str, ...]) -> None:
         self.server.eio.sockets[name] = socket
         for room in (None, name, *rooms):
             self.manager.basic_enter_room(name, "/", room, eio_sid=name)

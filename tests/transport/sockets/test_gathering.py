@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import socketio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,43 +16,28 @@ from chatapp.domain.events import UserConnected, UserDisconnected, UserStatusCha
 from chatapp.domain.models import Actor, Status
 from chatapp.domain.rooms import EVERYONE
 from chatapp.protocol.outgoing import ROWS
-from chatapp.protocol.wire_json import WireJson
 from chatapp.transport.sockets import fanout
 from chatapp.transport.sockets.connections import Connection
 from chatapp.transport.sockets.direct import DirectSocket
-from chatapp.transport.sockets.fanout import GATHER_SECONDS, FanoutManager
+from chatapp.transport.sockets.fanout import GATHER_SECONDS
 from chatapp.transport.sockets.lost_sessions import LostSessions, Session
 from chatapp.transport.sockets.namespace import ChatNamespace
-from chatapp.transport.sockets.packet_log import PacketLog
-from chatapp.transport.sockets.packets import Call, ChatPacket
+from chatapp.transport.sockets.packets import Call
 from tests.e2e.wire import server_texts
-from tests.fakes import START, ManualScheduler
+from tests.fakes import START
 from tests.protocol.test_outgoing import JUAN
+from tests.transport.sockets.test_fanout import Server as FanoutServer
+from tests.transport.sockets.test_fanout import Wire
 
 ROOM = "conversation:1"
 KINDS = ("plain", "counting", "polling", "polling-counting")
 
 
-class Wire:
-    """A WebSocket that remembers each write."""
+class Server(FanoutServer):
+    """Its sockets by name, and what each has heard."""
 
     def __init__(self) -> None:
-        self.writes: list[bytes] = []
-
-    def write_soon(self, frames: bytes) -> None:
-        self.writes.append(frames)
-
-
-class Server:
-    """Sockets that nobody is behind. ``told``: socket → what it is to hear, each as (text, number or None)."""
-
-    def __init__(self) -> None:
-        self.scheduler = ManualScheduler()
-        self.log = PacketLog("w", keep_seconds=60, now=lambda: 0.0)
-        self.manager = FanoutManager(self.log, self.scheduler)
-        self.server = socketio.Server(
-            async_mode="gevent", client_manager=self.manager, serializer=ChatPacket, json=WireJson, logger=False
-        )
+        super().__init__()
         self.wires: dict[str, Wire] = {}
         self.polls: dict[str, list[str]] = {}
 
@@ -68,16 +52,14 @@ class Server:
         else:
             socket = DirectSocket(self.server.eio, sid)
             socket.sent, socket.websocket = sent, self.wires.setdefault(sid, Wire())
-        self.server.eio.sockets[sid] = socket
-        for room in (None, sid, *rooms):
-            self.manager.basic_enter_room(sid, "/", room, eio_sid=sid)
+        self.enter(sid, socket, rooms)
 
-    def emit(self, text: str, room: str, *, skip: tuple[str, ...] = (), gathers: bool = False) -> None:
+    def tell(self, text: str, room: str, *, skip: tuple[str, ...] = (), gathers: bool = False) -> None:
         self.manager.emit("e", text, namespace="/", room=[room], skip_sid=list(skip), gathers=gathers)
 
     def heard(self, sid: str) -> list[tuple[str, int | None]]:
         """The texts that were written to a socket, with the numbers of those that have one."""
-        written = [text for data in self.wires[sid].writes for text in server_texts(data)] if sid in self.wires else []
+        written = [text for data in self.wires[sid].frames for text in server_texts(data)] if sid in self.wires else []
         packets = [json.loads(text.removeprefix("42")) for text in (*written, *self.polls.get(sid, ()))]
         return [(text, int(offset[0].removeprefix("w.")) if offset else None) for _, text, *offset in packets]
 
@@ -128,9 +110,9 @@ def carry_out(server: Server, model: Model, number: int, step: tuple[Any, ...]) 
     match step:
         case ("gather", skip):
             model.tell(text, EVERYONE, skip)
-            server.emit(text, EVERYONE, skip=skip, gathers=True)
+            server.tell(text, EVERYONE, skip=skip, gathers=True)
         case ("tell", room, skip):
-            server.emit(text, room, skip=skip)
+            server.tell(text, room, skip=skip)
             return model.tell(text, room, skip)
         case ("enter", sid, room) if sid in model.rooms[sid]:
             model.rooms[room].add(sid)
@@ -188,12 +170,12 @@ def test_in_a_storm_each_socket_is_written_once_for_each_window(server: Server) 
     arrivals, in_a_window = 400, 20
     for number in range(arrivals):
         server.connect(f"s{number}", "counting", EVERYONE)
-        server.emit(f"t{number}", EVERYONE, skip=(f"s{number}",), gathers=True)
+        server.tell(f"t{number}", EVERYONE, skip=(f"s{number}",), gathers=True)
         server.scheduler.advance(GATHER_SECONDS / in_a_window)
     server.scheduler.advance(GATHER_SECONDS)
     for number in range(arrivals):
         assert server.texts(f"s{number}") == [f"t{later}" for later in range(number + 1, arrivals)]
-        assert len(server.wires[f"s{number}"].writes) <= (arrivals - number) / in_a_window + 2
+        assert len(server.wires[f"s{number}"].frames) <= (arrivals - number) / in_a_window + 2
 
 
 def test_all_that_wait_for_the_same_get_the_same_bytes_made_once(
@@ -204,10 +186,10 @@ def test_all_that_wait_for_the_same_get_the_same_bytes_made_once(
     for number in range(10):
         server.connect(f"s{number}", "counting", EVERYONE)
     for text in ("one", "two", "three"):
-        server.emit(text, EVERYONE, gathers=True)
+        server.tell(text, EVERYONE, gathers=True)
     server.scheduler.advance(0)
     assert len(made) == 3
-    first, *others = [server.wires[f"s{number}"].writes for number in range(10)]
+    first, *others = [server.wires[f"s{number}"].frames for number in range(10)]
     assert all(len(writes) == 1 and writes[0] is first[0] for writes in others)
 
 
@@ -222,21 +204,21 @@ def _counted(real: Any, calls: list[Any]) -> Any:
 def test_a_calm_server_tells_at_once_and_what_happens_in_the_same_moment_leaves_together(server: Server) -> None:
     server.connect("a", "plain", EVERYONE)
     for _ in range(3):
-        server.emit("gone", EVERYONE, gathers=True)
-        server.emit("offline", EVERYONE, gathers=True)
+        server.tell("gone", EVERYONE, gathers=True)
+        server.tell("offline", EVERYONE, gathers=True)
         server.scheduler.advance(0)
         assert server.texts("a") == ["gone", "offline"]
-        assert len(server.wires["a"].writes) == 1
-        server.wires["a"].writes.clear()
+        assert len(server.wires["a"].frames) == 1
+        server.wires["a"].frames.clear()
         server.scheduler.advance(GATHER_SECONDS)
     assert server.scheduler.pending == 0, "and nothing goes on ticking"
 
 
 def test_what_follows_waits_for_the_end_of_its_window(server: Server) -> None:
     server.connect("a", "plain", EVERYONE)
-    server.emit("first", EVERYONE, gathers=True)
+    server.tell("first", EVERYONE, gathers=True)
     server.scheduler.advance(0.02)
-    server.emit("second", EVERYONE, gathers=True)
+    server.tell("second", EVERYONE, gathers=True)
     server.scheduler.advance(GATHER_SECONDS - 0.03)
     assert server.texts("a") == ["first"]
     server.scheduler.advance(0.01)
@@ -251,7 +233,7 @@ def test_a_polling_client_that_is_found_gone_does_not_cost_the_others_theirs(ser
     server.server.eio.sockets["gone"] = gone
     server.connect("here", "plain", EVERYONE)
     for text in ("one", "two", "three"):
-        server.emit(text, EVERYONE, gathers=True)
+        server.tell(text, EVERYONE, gathers=True)
     server.scheduler.advance(GATHER_SECONDS)
     assert gone.closed
     assert server.texts("here") == ["one", "two", "three"]
@@ -260,19 +242,19 @@ def test_a_polling_client_that_is_found_gone_does_not_cost_the_others_theirs(ser
 def test_very_much_does_not_wait(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "GATHER_MAX_CHARS", 100)
     server.connect("a", "plain", EVERYONE)
-    server.emit("x" * 60, EVERYONE, gathers=True)
-    assert server.wires["a"].writes == []
-    server.emit("y" * 60, EVERYONE, gathers=True)
+    server.tell("x" * 60, EVERYONE, gathers=True)
+    assert server.wires["a"].frames == []
+    server.tell("y" * 60, EVERYONE, gathers=True)
     assert server.texts("a") == ["x" * 60, "y" * 60]
     server.scheduler.advance(1)
-    assert len(server.wires["a"].writes) == 1
+    assert len(server.wires["a"].frames) == 1
 
 
 def test_an_acknowledgement_does_not_overtake_what_it_stands_for(server: Server) -> None:
     """Whoever sets their status hears of it first, as when nothing waits."""
 
     def set_status(command: SetStatus, *, actor: Actor) -> UserStatusChanged:
-        server.emit(command.status, EVERYONE, gathers=True)
+        server.tell(command.status, EVERYONE, gathers=True)
         return UserStatusChanged(actor.user_id or "", command.status, START)
 
     chat: Any = SimpleNamespace(presence=SimpleNamespace(set_status=set_status))
@@ -292,23 +274,23 @@ def test_an_acknowledgement_does_not_overtake_what_it_stands_for(server: Server)
 # ---------------------------------------------------------------- nobody loses any of it
 def test_nothing_is_gathered_for_nobody(server: Server) -> None:
     server.connect("a", "counting")
-    server.emit("x", EVERYONE, gathers=True)
+    server.tell("x", EVERYONE, gathers=True)
     assert (server.log.number, server.scheduler.pending) == (0, 0)
 
 
 def test_a_lost_session_has_missed_what_was_gathered_and_is_not_told_again_what_it_had(server: Server) -> None:
     lost = LostSessions(server.log, keep_seconds=60, scheduler=server.scheduler)
     server.connect("a", "counting", EVERYONE)
-    server.emit("had", EVERYONE, gathers=True)
+    server.tell("had", EVERYONE, gathers=True)
     server.scheduler.advance(0)
-    server.emit("on its way", EVERYONE, gathers=True)
+    server.tell("on its way", EVERYONE, gathers=True)
     server.manager.pre_disconnect("a", "/")
     sent = server.server.eio.sockets["a"].sent
     session = Session("pid", "a", "ana", server.manager.entered("a"), None, 0, sent, server.log.number)
     lost.keep(session)
     server.manager.basic_disconnect("a", "/")
-    server.emit("skipped", EVERYONE, skip=("a",), gathers=True)
-    server.emit("missed", EVERYONE, gathers=True)
+    server.tell("skipped", EVERYONE, skip=("a",), gathers=True)
+    server.tell("missed", EVERYONE, gathers=True)
     after = lost.first_missed(session, "w.1")
     assert after is not None
     assert [re.findall("[a-z ]{3,}", entry.text)[0] for entry in lost.missed(session, after)] == [
@@ -319,10 +301,10 @@ def test_a_lost_session_has_missed_what_was_gathered_and_is_not_told_again_what_
 
 def test_who_enters_while_something_waits_has_not_missed_it(server: Server) -> None:
     server.connect("a", "counting", EVERYONE)
-    server.emit("before", EVERYONE, gathers=True)
+    server.tell("before", EVERYONE, gathers=True)
     server.connect("b", "counting", EVERYONE)
     assert server.manager.entered("b")[EVERYONE] == 1
-    server.emit("after", EVERYONE, gathers=True)
+    server.tell("after", EVERYONE, gathers=True)
     server.scheduler.advance(0)
     assert server.heard("b") == [("after", 2)]
 
