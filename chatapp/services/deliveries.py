@@ -7,7 +7,8 @@ told at once; one that is further on waits a moment for those before it, and the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from chatapp.domain.errors import ConversationNotFound, Unavailable
@@ -32,6 +33,14 @@ class _Conversation:
     timer: Timer | None = None
 
 
+@dataclass(slots=True)
+class _Held:
+    """What is heard of a conversation while somebody asks how far it has come."""
+
+    askers: int = 0
+    events: list[DurableEvent] = field(default_factory=list)
+
+
 class Deliveries:
     def __init__(self, replay: Replay, tell: Tell, publisher: EventPublisher, *, scheduler: Scheduler) -> None:
         self._replay = replay
@@ -39,10 +48,31 @@ class Deliveries:
         self._publisher = publisher
         self._scheduler = scheduler
         self._followed: dict[str, _Conversation] = {}
+        self._held: dict[str, _Held] = {}
 
     def begin(self, conversation_id: str, rev: int) -> None:
         """Everything up to ``rev`` is known to whoever listens here."""
         self._followed.setdefault(conversation_id, _Conversation(rev))
+
+    @contextmanager
+    def holding(self, conversation_ids: Collection[str]) -> Iterator[None]:
+        """Ask the store inside it how far these conversations have come, and ``begin`` before anything else waits.
+
+        What is heard of them meanwhile is told after that: told at once it would be told again, should the store's
+        answer be older.
+        """
+        for conversation_id in conversation_ids:
+            self._held.setdefault(conversation_id, _Held()).askers += 1
+        try:
+            yield
+        finally:
+            for conversation_id in conversation_ids:
+                held = self._held[conversation_id]
+                held.askers -= 1
+                if held.askers == 0:
+                    del self._held[conversation_id]
+                    for event in held.events:
+                        self.offer(event)
 
     def follows(self, conversation_id: str) -> bool:
         return conversation_id in self._followed
@@ -66,11 +96,15 @@ class Deliveries:
         self.offer(event)
 
     def offer(self, event: DurableEvent) -> None:
-        """Tell it now, or when it is its turn; never twice. Never waits."""
+        """Tell it now, or when it is its turn, or when it is no longer held; never twice. Never waits."""
         conversation_id, rev = event.place
         followed = self._followed.get(conversation_id)
         if followed is None:
-            self._tell(event)
+            held = self._held.get(conversation_id)
+            if held:
+                held.events.append(event)
+            else:
+                self._tell(event)
             return
         if rev <= followed.rev:
             return

@@ -54,9 +54,10 @@ class Following:
         if not unknown:
             return
         self._bus.subscribe([conversation_room(conversation_id) for conversation_id in unknown])
-        for head in heads():  # what was sent before we listened is in here, what is sent from now on is heard
-            if head.id in unknown:
-                self._deliveries.begin(head.id, head.rev)
+        with self._deliveries.holding(unknown):
+            for head in heads():  # what was sent before we listened is in here, what is sent from now on is heard
+                if head.id in unknown:
+                    self._deliveries.begin(head.id, head.rev)
 
     def _touch(self, conversation_id: str) -> bool:
         """False while it is not followed, also when somebody else is just about to."""

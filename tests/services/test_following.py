@@ -84,6 +84,34 @@ def test_what_was_sent_before_we_listened_is_in_the_answer_and_the_rest_is_heard
     assert entry.conversation.last_seq == 2
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_heard_while_the_store_answers_is_told_once(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    """The store answers with how far the conversation had come before a message that is heard just then."""
+    group = cluster.one.group("ana", "bea")
+    real, calls = cluster.two.store.conversations.entry, []
+
+    def overtaken(*args: Any) -> Any:
+        calls.append(args)
+        answer = real(*args)
+        if len(calls) == 2:  # from here on the conversation is heard
+            send(cluster.one, group)
+            if fails:
+                raise StoreUnavailable(engine="test")
+        return answer
+
+    monkeypatch.setattr(cluster.two.store.conversations, "entry", overtaken)
+    if fails:
+        with pytest.raises(StoreUnavailable):
+            cluster.two.enter(group, "bea")
+    else:
+        cluster.two.enter(group, "bea")
+    send(cluster.one, group)
+    cluster.pass_time(1)
+    assert heard(cluster.two, group) == [1, 2]
+
+
 def test_a_second_one_waits_too(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the first is still asking to listen, the second must not believe that it is done."""
     group = cluster.one.group("ana", "bea", "carlos")
