@@ -75,8 +75,54 @@ class NotIdentified(ChatError):
     code = "not_identified"
 
 
+class NoProof(ChatError):
+    """Who asks has not proved who they are."""
+
+    code = "token_missing"
+
+
+class TokenInvalid(NoProof):
+    """Nobody may know why, but the log: ``str`` of the cause."""
+
+    code = "token_invalid"
+
+
+class TokenExpired(NoProof):
+    code = "token_expired"
+
+
+class TokenRevoked(NoProof):
+    code = "token_revoked"
+
+
+class KeyInvalid(NoProof):
+    code = "key_invalid"
+
+
 class Forbidden(ChatError):
     code = "forbidden"
+
+
+class IdentityMismatch(Forbidden):
+    """What was sent names somebody else than who sent it."""
+
+    code = "identity_mismatch"
+
+
+class AdminOnly(Forbidden):
+    code = "admin_only"
+
+
+class ScopeMissing(Forbidden):
+    """``details["scope"]`` is what the API key would need."""
+
+    code = "scope_missing"
+
+
+class OtherFilial(Forbidden):
+    """``details["userIds"]`` lists those who share none with the actor."""
+
+    code = "other_filial"
 
 
 class NotAParticipant(Forbidden):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -31,11 +31,45 @@ class MessageType(StrEnum):
     AUDIO = "audio"
 
 
+class Scope(StrEnum):
+    """What an API key is good for. ``admin`` is good for everything."""
+
+    USERS_WRITE = "users:write"
+    MESSAGES_SEND = "messages:send"
+    ADMIN = "admin"
+
+
+class Standing(Enum):
+    """How far an actor is believed."""
+
+    TRUSTED = "trusted"
+    """The operator, and everybody in open mode: is whoever they say, and may do all that does not need a name."""
+    USER = "user"
+    """By their token; may do what is theirs."""
+    ADMIN = "admin"
+    """A user whose token has an administrator's role."""
+    KEY = "key"
+    """The company's backend by an API key: acts for whomever it names, within the key's scopes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks. ``user_id`` is None for the operator and for trusted calls that name nobody."""
+    """Who asks. ``user_id`` is in whose name; None for the operator, and for calls that name nobody.
+
+    ``filials`` are those that a token names; None where it names none, and the profile's count. ``key_id`` is the API
+    key's.
+    """
 
     user_id: str | None = None
+    standing: Standing = Standing.TRUSTED
+    scopes: frozenset[Scope] = frozenset()
+    filials: tuple[str, ...] | None = None
+    key_id: str | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether all of the chat is theirs to see and to change."""
+        return self.standing in (Standing.TRUSTED, Standing.ADMIN) or Scope.ADMIN in self.scopes
 
 
 @dataclass(frozen=True, slots=True)

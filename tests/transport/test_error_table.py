@@ -17,6 +17,7 @@ RULED = {
     errors.UnknownUsers: 400,
     errors.NotAGroup: 400,
     errors.NotIdentified: 401,
+    errors.NoProof: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
