@@ -7,7 +7,7 @@ from flask_smorest import Api
 
 from chatapp.protocol.json_schemas import teach
 from chatapp.protocol.schemas import HttpErrorSchema
-from chatapp.transport.rest import conversations, documents, files, health, messages, users
+from chatapp.transport.rest import conversations, documents, files, health, messages, users, web_client
 
 
 class ChatApi(Api):
@@ -30,5 +30,5 @@ def register(app: Flask, *, version: str) -> None:
     teach(api.ma_plugin)
     for resource in (users.blueprint, conversations.blueprint, messages.blueprint, files.blueprint, health.blueprint):
         api.register_blueprint(resource)
-    for page in (files.downloads, documents.blueprint, documents.browser):
+    for page in (files.downloads, documents.blueprint, documents.browser, web_client.blueprint):
         app.register_blueprint(page)

@@ -1,0 +1,71 @@
+import { useEffect } from 'preact/hooks';
+import { useApp } from './app';
+import { ConversationView } from './conversation/ConversationView';
+import { texts } from './i18n';
+import { askToNotify, notifyPermission } from './notifying';
+import { Empty } from './parts/Empty';
+import { Sidebar } from './sidebar/Sidebar';
+
+/** The chat: the list on the left, what is open on the right; on a narrow screen one of them at a time. */
+export function Main() {
+  const { chat } = useApp();
+  const t = texts();
+  const opened = chat.opened.value;
+  const entry = opened === null ? undefined : chat.inbox.get(opened);
+  useEffect(searchShortcut, []);
+  return (
+    <>
+      <ConnectionBanner />
+      <NotificationOffer />
+      <main class="main" data-open={entry !== undefined}>
+        <Sidebar />
+        {entry
+          ? <ConversationView entry={entry} key={entry.id} />
+          : <div class="welcome"><Empty icon="chat" title={t.selectChat} text={t.selectChatText} /></div>}
+      </main>
+    </>
+  );
+}
+
+/** Ctrl or Command and K: to the search. */
+function searchShortcut(): () => void {
+  const pressed = (event: KeyboardEvent) => {
+    if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    document.querySelector<HTMLElement>('dialog[open] [data-shortcut=search], .sidebar [data-shortcut=search]')?.focus();
+  };
+  document.addEventListener('keydown', pressed);
+  return () => document.removeEventListener('keydown', pressed);
+}
+
+function ConnectionBanner() {
+  const { chat } = useApp();
+  const t = texts();
+  const status = chat.status.value;
+  return (
+    <div role="status">
+      {status === 'connecting' && chat.ready.value && <p class="banner">{t.connecting}</p>}
+      {status === 'offline' && <p class="banner">{t.offline}</p>}
+      {status === 'refused' && (
+        <p class="banner banner-bad">
+          {t.refused}: {chat.refusal.value?.message}
+          <button type="button" class="link" onClick={() => chat.start()}>{t.tryAgain}</button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** Once there is somebody to hear from, not at the first look. */
+function NotificationOffer() {
+  const { chat, preferences } = useApp();
+  const t = texts();
+  if (notifyPermission() !== 'default' || preferences.chosen.offered || chat.inbox.entries.value.size === 0) return null;
+  return (
+    <aside class="banner" aria-label={t.notifications}>
+      {t.notificationsOffer}
+      <button type="button" class="link" onClick={() => void askToNotify(preferences)}>{t.turnOn}</button>
+      <button type="button" class="link" onClick={() => preferences.set({ offered: true })}>{t.notNow}</button>
+    </aside>
+  );
+}
