@@ -2,7 +2,6 @@ import { useEffect } from 'preact/hooks';
 import { useApp } from './app';
 import { ConversationView } from './conversation/ConversationView';
 import { texts } from './i18n';
-import { askToNotify, notifyPermission } from './notifying';
 import { Empty } from './parts/Empty';
 import { Sidebar } from './sidebar/Sidebar';
 
@@ -16,7 +15,6 @@ export function Main() {
   return (
     <>
       <ConnectionBanner />
-      <NotificationOffer />
       <main class="main" data-open={entry !== undefined}>
         <Sidebar />
         {entry
@@ -53,19 +51,5 @@ function ConnectionBanner() {
         </p>
       )}
     </div>
-  );
-}
-
-/** Once there is somebody to hear from, not at the first look. */
-function NotificationOffer() {
-  const { chat, preferences } = useApp();
-  const t = texts();
-  if (notifyPermission() !== 'default' || preferences.chosen.offered || chat.inbox.entries.value.size === 0) return null;
-  return (
-    <aside class="banner" aria-label={t.notifications}>
-      {t.notificationsOffer}
-      <button type="button" class="link" onClick={() => void askToNotify(preferences)}>{t.turnOn}</button>
-      <button type="button" class="link" onClick={() => preferences.set({ offered: true })}>{t.notNow}</button>
-    </aside>
   );
 }

@@ -1,6 +1,7 @@
 import { memo } from 'preact/compat';
 import { useState } from 'preact/hooks';
 import type { InboxEntry, Message } from '../../protocol/types.gen';
+import { isOnlyEmoji } from '../../state/markup';
 import { captionOf } from '../../state/words';
 import { useApp } from '../app';
 import { timeOf } from '../format';
@@ -24,7 +25,8 @@ interface Props {
 
 export const MessageRow = memo(function MessageRow({ message, begins, ends, entry, highlighted, focusable, onJump }: Props) {
   const { chat } = useApp();
-  const [active, setActive] = useState(false);
+  const [hovered, setHovered] = useState(false);
+  const [focused, setFocused] = useState(false);
   const own = message.senderId === chat.me.id;
   const inGroup = entry.type === 'group' && !own;
   const classes = ['row', own ? 'row-own' : 'row-other', begins && 'row-begins', ends && 'row-ends', highlighted && 'row-highlighted'];
@@ -32,25 +34,31 @@ export const MessageRow = memo(function MessageRow({ message, begins, ends, entr
     <article
       class={classes.filter(Boolean).join(' ')} tabIndex={focusable ? 0 : -1} aria-label={labelOf(message, own)}
       {...(focusable ? { 'data-row-focus': '' } : {})}
-      onPointerEnter={() => setActive(true)} onPointerLeave={() => setActive(false)}
-      onFocusIn={() => setActive(true)}
+      onPointerEnter={({ pointerType }: PointerEvent) => pointerType === 'mouse' && setHovered(true)}
+      onPointerLeave={({ pointerType }: PointerEvent) => pointerType === 'mouse' && setHovered(false)}
+      onFocusIn={() => setFocused(true)}
       onFocusOut={(event: FocusEvent) => {
-        if (!(event.relatedTarget instanceof Node && (event.currentTarget as Element).contains(event.relatedTarget))) setActive(false);
+        if (!(event.relatedTarget instanceof Node && (event.currentTarget as Element).contains(event.relatedTarget))) setFocused(false);
       }}
     >
       {inGroup && <span class="row-avatar">{ends && <Avatar id={message.senderId} name={message.sender.name} picture={message.sender.avatar} size="s" />}</span>}
       <div class="bubble-line">
-        <div class={`bubble ${message.isDeleted ? 'bubble-removed' : ''}`}>
+        <div class={bubbleClass(message)}>
           {inGroup && begins && <span class={`sender hue-text-${hueOf(message.senderId)}`}>{message.sender.name}</span>}
           {message.replyTo && !message.isDeleted && <Quote message={message} onJump={onJump} />}
           <Body message={message} />
           <Meta message={message} own={own} entry={entry} />
         </div>
-        {active && !message.isDeleted && <MessageActions message={message} />}
+        {(hovered || focused) && !message.isDeleted && <MessageActions message={message} />}
       </div>
     </article>
   );
 });
+
+function bubbleClass({ isDeleted, messageType, content, replyTo }: Message): string {
+  if (isDeleted) return 'bubble bubble-removed';
+  return messageType === 'text' && replyTo === null && isOnlyEmoji(content) ? 'bubble bubble-emoji' : 'bubble';
+}
 
 function labelOf(message: Message, own: boolean): string {
   return `${own ? texts().you : message.sender.name}, ${timeOf(message.timestamp)}`;

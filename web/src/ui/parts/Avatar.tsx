@@ -39,7 +39,7 @@ function firstOf(word: string): string {
 }
 
 export function hueOf(id: string): number {
-  let sum = 0;
-  for (const char of id) sum = (sum * 31 + char.codePointAt(0)!) >>> 0;
-  return sum % HUES;
+  let hash = 0x811c9dc5; // FNV-1a: ids that differ little get colours that differ
+  for (const char of id) hash = Math.imul(hash ^ char.codePointAt(0)!, 0x01000193);
+  return (((hash >>> 16) ^ hash) >>> 0) % HUES;
 }

@@ -11,21 +11,21 @@ export interface MenuItem {
 }
 
 /** A button with a menu: arrows move, Escape and a click elsewhere close, the focus returns to the button. */
-export function Menu({ label, icon = 'more', items, class: className = '', up = false }: {
+export function Menu({ label, icon = 'more', items }: {
   label: string;
   icon?: IconName;
   items: readonly MenuItem[];
-  class?: string;
-  up?: boolean;
 }) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const close = () => {
     setOpen(false);
     root.current?.querySelector('button')?.focus();
   };
   useEffect(() => {
     if (!open) return;
+    show(root.current!.querySelector('button')!, list.current!);
     itemsOf(root.current)[0]?.focus();
     const elsewhere = (event: Event) => {
       if (!event.composedPath().includes(root.current!)) setOpen(false);
@@ -34,10 +34,10 @@ export function Menu({ label, icon = 'more', items, class: className = '', up = 
     return () => document.removeEventListener('pointerdown', elsewhere);
   }, [open]);
   return (
-    <div class={`menu ${className}`} ref={root} onKeyDown={(event) => open && moveIn(root.current, event, close)}>
+    <div class="menu" ref={root} onKeyDown={(event) => open && moveIn(root.current, event, close)}>
       <IconButton icon={icon} label={label} aria-haspopup="menu" aria-expanded={open} onClick={() => setOpen(!open)} />
       {open && (
-        <div class={`menu-items ${up ? 'menu-up' : ''}`} role="menu" aria-label={label}>
+        <div class="menu-items" ref={list} role="menu" aria-label={label} popover="manual">
           {items.map((item) => (
             <button
               type="button"
@@ -60,6 +60,17 @@ export function Menu({ label, icon = 'more', items, class: className = '', up = 
       )}
     </div>
   );
+}
+
+const GAP_PX = 4;
+
+/** In the top layer, where no list cuts it off: below the button, or above where there is more room. */
+function show(button: HTMLElement, list: HTMLElement): void {
+  list.showPopover();
+  const [at, size] = [button.getBoundingClientRect(), list.getBoundingClientRect()];
+  const fitsBelow = at.bottom + GAP_PX + size.height < window.innerHeight;
+  list.style.top = `${fitsBelow ? at.bottom + GAP_PX : Math.max(GAP_PX, at.top - GAP_PX - size.height)}px`;
+  list.style.left = `${Math.max(GAP_PX, Math.min(at.right - size.width, window.innerWidth - size.width - GAP_PX))}px`;
 }
 
 function itemsOf(root: HTMLElement | null): HTMLElement[] {

@@ -9,6 +9,7 @@ import { IconButton } from '../parts/IconButton';
 import { ConversationItem } from './ConversationItem';
 import { Me } from './Me';
 import { NewGroup } from './NewGroup';
+import { NotificationOffer } from './NotificationOffer';
 import { Directory } from './Directory';
 
 type Tab = 'chats' | 'people';
@@ -34,6 +35,7 @@ export function Sidebar() {
           ? <Conversations search={search} onFindPeople={() => setTab('people')} />
           : <Directory search={search} onChosen={() => setTab('chats')} />}
       </div>
+      <NotificationOffer />
       {creating && <NewGroup onClose={() => setCreating(false)} onCreated={(id) => void chat.open(id)} />}
     </aside>
   );
