@@ -1,7 +1,7 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Chat } from '../state/chat';
-import { texts } from './i18n';
+import { language, texts } from './i18n';
 
 const PREFIX = '#/c/';
 
@@ -23,7 +23,9 @@ export function useRoute(chat: Chat, routed: boolean): void {
   });
   useSignalEffect(() => {
     const count = chat.unreadTotal.value;
-    if (routed) document.title = `${count ? `(${count}) ` : ''}${texts().chats}`;
+    if (!routed) return;
+    document.documentElement.lang = language();
+    document.title = `${count ? `(${count}) ` : ''}${texts().chats}`;
   });
 }
 

@@ -41,7 +41,8 @@ function Card({ message }: { message: Message }) {
   const url = useFileUrl(message.fileUrl);
   const name = message.fileName ?? texts().file;
   return (
-    <a class="card" {...(url ? { href: url } : {})} download={name} target="_blank" rel="noopener noreferrer" aria-label={`${texts().download} ${name}`}>
+    <a class="card" {...(url ? { href: url } : {})} download={name} target="_blank" rel="noopener noreferrer">
+      <span class="hidden">{texts().download}</span>
       <span class="card-icon"><Icon name="file" /></span>
       <span class="card-text">
         <span class="card-name">{name}</span>

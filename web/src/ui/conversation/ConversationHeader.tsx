@@ -16,13 +16,16 @@ export function ConversationHeader({ entry, onDetails }: { entry: InboxEntry; on
   return (
     <header class="conversation-head">
       <IconButton icon="back" label={t.back} class="back" onClick={() => void chat.open(null)} />
-      <button type="button" class="conversation-title" onClick={onDetails} aria-label={`${title}. ${t.details}`}>
-        <Avatar id={companion?.id ?? entry.id} name={title} picture={companion?.avatar ?? null} status={companion?.status} group={entry.type === 'group'} />
-        <span class="item-text">
-          <span class="item-name">{title}</span>
-          <Subtitle entry={entry} />
-        </span>
-      </button>
+      <h1 class="conversation-heading">
+        <button type="button" class="conversation-title" onClick={onDetails}>
+          <Avatar id={companion?.id ?? entry.id} name={title} picture={companion?.avatar ?? null} status={companion?.status} group={entry.type === 'group'} />
+          <span class="item-text">
+            <span class="item-name">{title}</span>
+            <Subtitle entry={entry} />
+          </span>
+          <span class="hidden">{t.details}</span>
+        </button>
+      </h1>
       <IconButton icon={muted ? 'bellOff' : 'bell'} label={muted ? t.unmute : t.mute} aria-pressed={muted} onClick={() => preferences.mute(entry.id, !muted)} />
       <IconButton icon="info" label={t.details} onClick={onDetails} />
     </header>
