@@ -1,6 +1,6 @@
 import { io, type Socket } from 'socket.io-client';
 import type { Proof } from './proof';
-import { Refused, Unreachable } from './refused';
+import { isPassing, Refused, Unreachable } from './refused';
 import type { ClientEvents, Failure, ServerEvents } from './types.gen';
 
 export type ClientEvent = keyof ClientEvents;
@@ -26,6 +26,8 @@ export interface Wire {
 type Ack = { ok: true; data: unknown } | { ok: false; error: Failure };
 
 const ANSWER_WITHIN_MS = 10_000;
+/** After a refusal that may pass and does not say when, such as a token that has expired. */
+const ASK_AGAIN_MS = 5_000;
 
 export interface WireOptions {
   url: string;
@@ -37,6 +39,7 @@ export interface WireOptions {
 export class SocketWire implements Wire {
   readonly #socket: Socket;
   readonly #handlers: ((change: Connection) => void)[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor({ url, path, proof, userId }: WireOptions) {
     this.#socket = io(url, {
@@ -60,6 +63,7 @@ export class SocketWire implements Wire {
   }
 
   close(): void {
+    clearTimeout(this.#timer);
     this.#socket.disconnect();
   }
 
@@ -90,6 +94,11 @@ export class SocketWire implements Wire {
     }
   }
 
+  #connectLater(afterMs: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#socket.connect(), afterMs);
+  }
+
   #tell(change: Connection): void {
     for (const handler of this.#handlers) handler(change);
   }
@@ -98,6 +107,8 @@ export class SocketWire implements Wire {
   #refused(error: Error & { data?: Failure }, proof: Proof): void {
     const refusal = error.data?.code ? Refused.fromAck(error.data) : null;
     if (refusal?.code.startsWith('token_')) proof.renew();
-    this.#tell(refusal ? { is: 'refused', error: refusal } : { is: 'lost' });
+    if (refusal === null || isPassing(refusal)) this.#tell({ is: 'lost' });
+    else this.#tell({ is: 'refused', error: refusal });
+    if (refusal !== null && isPassing(refusal)) this.#connectLater(refusal.retryAfterMs ?? ASK_AGAIN_MS);
   }
 }

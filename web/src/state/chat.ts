@@ -58,6 +58,8 @@ export class Chat {
   /** The list of conversations has been read once. */
   readonly ready = signal(false);
   readonly opened = signal<string | null>(null);
+  /** What was open before, where nothing is: the user's place in the list. */
+  readonly lastOpened = signal<string | null>(null);
 
   readonly inbox: Inbox;
   readonly people: People;
@@ -109,7 +111,9 @@ export class Chat {
     if (conversationId === this.opened.peek()) return;
     batch(() => {
       this.opened.value = conversationId;
-      if (conversationId !== null) this.reading.opened(conversationId);
+      if (conversationId === null) return;
+      this.lastOpened.value = conversationId;
+      this.reading.opened(conversationId);
     });
     this.typing.stop();
     this.composing.reset();

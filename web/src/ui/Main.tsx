@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
-import { useApp } from './app';
+import { useApp, type App } from './app';
+import { onKeys } from './keys';
 import { ConversationView } from './conversation/ConversationView';
 import { texts } from './i18n';
 import { Empty } from './parts/Empty';
@@ -7,11 +8,12 @@ import { Sidebar } from './sidebar/Sidebar';
 
 /** The chat: the list on the left, what is open on the right; on a narrow screen one of them at a time. */
 export function Main() {
-  const { chat } = useApp();
+  const app = useApp();
+  const { chat } = app;
   const t = texts();
   const opened = chat.opened.value;
   const entry = opened === null ? undefined : chat.inbox.get(opened);
-  useEffect(searchShortcut, []);
+  useEffect(() => searchShortcut(app), [app]);
   return (
     <>
       <ConnectionBanner />
@@ -26,14 +28,13 @@ export function Main() {
 }
 
 /** Ctrl or Command and K: to the search. */
-function searchShortcut(): () => void {
+function searchShortcut({ find, keys }: App): () => void {
   const pressed = (event: KeyboardEvent) => {
     if (event.key.toLowerCase() !== 'k' || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    document.querySelector<HTMLElement>('dialog[open] [data-shortcut=search], .sidebar [data-shortcut=search]')?.focus();
+    (find('dialog[open] [data-shortcut=search]') ?? find('.sidebar [data-shortcut=search]'))?.focus();
   };
-  document.addEventListener('keydown', pressed);
-  return () => document.removeEventListener('keydown', pressed);
+  return onKeys(keys(), pressed);
 }
 
 function ConnectionBanner() {

@@ -1,7 +1,7 @@
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { whoIs, type Me } from '../state/session';
-import { AppProvider } from './app';
+import { AppProvider, type App } from './app';
 import { speak, language, texts } from './i18n';
 import { Main } from './Main';
 import { sentenceOf } from './problems';
@@ -13,23 +13,32 @@ import { SignIn } from './SignIn';
 export function Root({ services, routed }: { services: Services; routed: boolean }) {
   const root = useRef<HTMLDivElement>(null);
   const theme = useTheme(services);
+  const mounted: Mounted = { services, routed, root };
   useSignalEffect(() => void speak(services.preferences.language.value));
   return (
     <div class="chatapp" ref={root} data-theme={theme} lang={language()}>
-      {services.host ? <Hosted services={services} routed={routed} /> : <Open services={services} routed={routed} />}
+      {services.host ? <Hosted {...mounted} /> : <Open {...mounted} />}
     </div>
   );
 }
 
-function Open({ services, routed }: { services: Services; routed: boolean }) {
+interface Mounted {
+  services: Services;
+  /** On a page of its own, whose address and title are ours. */
+  routed: boolean;
+  root: { current: HTMLElement | null };
+}
+
+function Open(mounted: Mounted) {
+  const { services } = mounted;
   const me = services.session.value.value;
   if (!me) return <SignIn rest={services.rest} onDone={(someone) => services.session.set(someone)} />;
-  return <Chatting me={me} services={services} routed={routed} signOut={() => services.session.set(null)} key={me.id} />;
+  return <Chatting {...mounted} me={me} signOut={() => services.session.set(null)} key={me.id} />;
 }
 
 /** The host page says who it is, by its token. */
-function Hosted({ services, routed }: { services: Services; routed: boolean }) {
-  const { host, rest } = services;
+function Hosted(mounted: Mounted) {
+  const { host, rest } = mounted.services;
   const [me, setMe] = useState<Me | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   useEffect(() => void host!.token(), [host]);
@@ -37,16 +46,20 @@ function Hosted({ services, routed }: { services: Services; routed: boolean }) {
     const token = host!.current.value;
     if (token) whoIs(token, rest).then((user) => setMe((known) => (known?.id === user?.id ? known : user)), (error: unknown) => setProblem(sentenceOf(error)));
   });
-  if (me) return <Chatting me={me} services={services} routed={routed} signOut={null} key={me.id} />;
+  if (me) return <Chatting {...mounted} me={me} signOut={null} key={me.id} />;
   return <main class="sign-in"><p class="quiet" role="status">{problem ?? texts().waitingForHost}</p></main>;
 }
 
-function Chatting({ me, services, routed, signOut }: { me: Me; services: Services; routed: boolean; signOut: (() => void) | null }) {
+function Chatting({ me, services, routed, root, signOut }: Mounted & { me: Me; signOut: (() => void) | null }) {
   const [chat, stop] = useMemo(() => services.chat(me), [services, me]);
   useEffect(() => stop, [stop]);
   useRoute(chat, routed);
   const { config, preferences, links } = services;
-  const app = useMemo(() => ({ chat, config, preferences, links, signOut }), [chat]);
+  const app = useMemo<App>(() => ({
+    chat, config, preferences, links, signOut,
+    find: (selector) => root.current?.querySelector<HTMLElement>(selector) ?? null,
+    keys: () => (routed ? document : root.current!),
+  }), [chat]);
   return <AppProvider value={app}><Main /></AppProvider>;
 }
 

@@ -13,6 +13,10 @@ export interface App {
   links: FileLinks;
   /** Null where the host page decides who uses the chat. */
   signOut: (() => void) | null;
+  /** The first such element of ours, wherever the chat lives: on a page of its own, or in another's shadow tree. */
+  find: (selector: string) => HTMLElement | null;
+  /** Where shortcuts are heard: everywhere on a page of our own, inside the chat alone on another's. */
+  keys: () => Document | HTMLElement;
 }
 
 const Context = createContext<App | null>(null);

@@ -48,7 +48,9 @@ export class Services {
     const drafts = ({ key }: StorageEvent) => chat.drafts.changedElsewhere(key);
     window.addEventListener('storage', drafts);
     chat.start();
+    const follow = this.host?.current.subscribe((token) => token !== null && chat.start()); // a better token than the last
     return [chat, () => {
+      follow?.();
       window.removeEventListener('storage', drafts);
       tabs.close();
       chat.stop();

@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { InboxEntry } from '../../protocol/types.gen';
-import { useApp } from '../app';
+import { useApp, type App } from '../app';
 import { texts } from '../i18n';
+import { onKeys } from '../keys';
 import { Composer } from './Composer';
 import { ConversationHeader } from './ConversationHeader';
 import { Details } from './Details';
@@ -11,11 +12,12 @@ import { SendFiles } from './SendFiles';
 
 /** The open conversation. Rendered with its id as key: each has its own. */
 export function ConversationView({ entry }: { entry: InboxEntry }) {
-  const { chat } = useApp();
+  const app = useApp();
   const [details, setDetails] = useState(false);
   const [files, setFiles] = useState<readonly File[]>([]);
   const drop = useFileDrop(setFiles);
-  useEffect(() => closeOnEscape(() => void chat.open(null)), [chat]);
+  useEffect(() => focusHeading(app), []);
+  useEffect(() => closeOnEscape(app), [app]);
   return (
     <section class="conversation" aria-label={texts().messages} {...drop.handlers}>
       <ConversationHeader entry={entry} onDetails={() => setDetails(true)} />
@@ -28,11 +30,15 @@ export function ConversationView({ entry }: { entry: InboxEntry }) {
   );
 }
 
+/** Unless the input has taken the focus, as it does where there is a keyboard. The list gets it back in the end. */
+function focusHeading({ find }: App): () => void {
+  if (!find('textarea:focus')) find('.conversation-title')?.focus({ preventScroll: true });
+  return () => queueMicrotask(() => find('.sidebar .item[data-last]')?.focus());
+}
+
 /** What is open inside the conversation stops the key before it gets here. */
-function closeOnEscape(close: () => void): () => void {
-  const pressed = (event: KeyboardEvent) => {
-    if (event.key === 'Escape' && !event.defaultPrevented && !document.querySelector('dialog[open]')) close();
-  };
-  document.addEventListener('keydown', pressed);
-  return () => document.removeEventListener('keydown', pressed);
+function closeOnEscape({ chat, find, keys }: App): () => void {
+  return onKeys(keys(), (event) => {
+    if (event.key === 'Escape' && !event.defaultPrevented && !find('dialog[open]')) void chat.open(null);
+  });
 }

@@ -19,6 +19,8 @@ import { useRowKeys } from './row_keys';
 const OLDER_WITHIN_PX = 800;
 /** So close to the bottom, the newest messages are being read. */
 const BOTTOM_WITHIN_PX = 60;
+/** After new rows the list finds its place first. */
+const SETTLED_MS = 150;
 const HIGHLIGHT_MS = 1800;
 
 /** The open conversation's messages; only what is near the visible part is in the page. */
@@ -39,8 +41,12 @@ export function MessageList({ entry }: { entry: InboxEntry }) {
   const shift = usePrepended(rows);
   const loaded = timeline.loaded.value;
 
+  const [loading, setLoading] = useState(false);
   const loadOlder = useCallback(() => {
-    chat.histories.loadOlder(entry.id).catch(() => undefined); // tried again at the next scrolling
+    setLoading(true);
+    void chat.histories.loadOlder(entry.id)
+      .catch(() => undefined) // tried again at the next scrolling
+      .finally(() => setLoading(false));
   }, [chat, entry.id]);
 
   const jump = useCallback(async (messageId: string) => {
@@ -61,6 +67,14 @@ export function MessageList({ entry }: { entry: InboxEntry }) {
       setProblem(sentenceOf(error));
     }
   }, [chat, entry.id]);
+  // A list that begins at its top is not scrolled, and must ask all the same.
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (loaded && timeline.hasOlder.peek() && scroller.current!.scrollTop < OLDER_WITHIN_PX) loadOlder();
+    }, SETTLED_MS);
+    return () => clearTimeout(timer);
+  }, [loaded, rows.length]);
+
   const rowsRef = useRef(rows);
   rowsRef.current = rows;
   const keys = useRowKeys(rows, list, scroller);
@@ -78,7 +92,7 @@ export function MessageList({ entry }: { entry: InboxEntry }) {
         {loaded && rows.length > 0 && (
           <>
             <div class="messages-space" />
-            {timeline.hasOlder.value && <p class="messages-older" role="status">{t.loadingOlder}</p>}
+            {loading && <p class="messages-older" role="status"><span>{t.loadingOlder}</span></p>}
             <Virtualizer ref={list} scrollRef={scroller} shift={shift} data={rows} onScroll={onScroll} bufferSize={600}>
               {(row: Row, index: number) => (
                 <RowView key={row.key} row={row} entry={entry} highlighted={highlighted.value} onJump={jump} focusable={keys.focused === index} />

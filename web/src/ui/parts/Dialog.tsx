@@ -18,8 +18,8 @@ export function Dialog({ title, onClose, children, wide = false, plain = false }
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {
-    const before = document.activeElement;
-    dialog.current?.showModal();
+    const { activeElement: before } = dialog.current!.getRootNode() as Document | ShadowRoot;
+    dialog.current!.showModal();
     return () => {
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };

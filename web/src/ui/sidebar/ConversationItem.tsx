@@ -14,7 +14,7 @@ export function ConversationItem({ entry }: { entry: InboxEntry }) {
   const muted = preferences.isMuted(entry.id);
   return (
     <li>
-      <button type="button" class="item" aria-current={isOpen ? 'true' : undefined} onClick={() => void chat.open(entry.id)}>
+      <button type="button" class="item" aria-current={isOpen ? 'true' : undefined} {...(chat.lastOpened.value === entry.id ? { 'data-last': '' } : {})} onClick={() => void chat.open(entry.id)}>
         <Avatar id={companion?.id ?? entry.id} name={title} picture={companion?.avatar ?? null} status={companion?.status} group={entry.type === 'group'} />
         <span class="item-text">
           <span class="item-line">

@@ -42,13 +42,14 @@ export function Sidebar() {
 }
 
 function Tabs({ chosen, onChoose }: { chosen: Tab; onChoose: (tab: Tab) => void }) {
+  const { find } = useApp();
   const t = texts();
   const tabs: readonly [Tab, string][] = [['chats', t.chats], ['people', t.people]];
   const move = (event: KeyboardEvent) => {
     if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return;
     const next = chosen === 'chats' ? 'people' : 'chats';
     onChoose(next);
-    document.getElementById(`tab-${next}`)?.focus();
+    find(`#tab-${next}`)?.focus();
   };
   return (
     <div class="tabs" role="tablist" aria-label={t.chats} onKeyDown={move}>
