@@ -213,6 +213,10 @@ class MessageStore(Protocol):
     def refers_to_file(self, url: str) -> bool:
         """Whether a message that is not deleted carries this file."""
 
+    def shows_file(self, urls: Collection[str], *, user_id: str) -> bool:
+        """Whether a message that is not deleted carries one of these files, in a conversation where this user is a
+        participant at this moment. What it costs depends on how many messages carry the file, and on nothing else."""
+
 
 class Store(Protocol):
     """One engine behind all three."""
