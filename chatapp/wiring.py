@@ -25,6 +25,7 @@ from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
 from chatapp.services.files import FileService
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
@@ -88,6 +89,7 @@ def build_chat(
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
     sessions = sessions or NoSessions()
+    access = FileAccess(store, files)
     audience, sweeper = Audience(keeps=sessions.keeps), AttachmentSweeper(files)
     profiles = Profiles(
         store.users, changed=lambda user_id: publisher.relay(ProfileChanged(user_id), rooms=(EVERYONE,))
@@ -95,7 +97,7 @@ def build_chat(
 
     teller = Teller(audience, presence, rooms, publisher)
     deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler)
-    messages = MessageService(store, files, audience, profiles, deliveries, sweeper, publisher, clock=clock, ids=ids)
+    messages = MessageService(store, access, audience, profiles, deliveries, sweeper, publisher, clock=clock, ids=ids)
     following = (
         Following(bus, audience, HereOrKept(shared, sessions), deliveries, clock=clock, scheduler=scheduler)
         if shared
@@ -165,6 +167,7 @@ def build_chat(
             allowed_types=settings.allowed_types,
             max_bytes=settings.upload_max_bytes,
         ),
+        file_access=access,
         presence=presences,
         typing=typing,
         store=store,

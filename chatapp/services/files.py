@@ -11,9 +11,10 @@ from pathlib import Path
 from chatapp.domain.commands import SendMessage, UploadFile
 from chatapp.domain.errors import FileNotStored, FileTypeNotAllowed, InvalidData, TooLarge
 from chatapp.domain.media_types import extension_for, is_allowed
-from chatapp.domain.models import Actor, Attachment, Message, MessageType, StoredFile, User
-from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection, LocalDownload, RedirectDownload
-from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
+from chatapp.domain.models import Actor, Attachment, Message, MessageType, Standing, StoredFile, User
+from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection
+from chatapp.services.actors import require_name
+from chatapp.services.attachments import AVATAR_PREFIX, THUMBNAIL_ENDING, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.conversations import ConversationService
 from chatapp.services.messages import MessageService
 from chatapp.services.users import UserService
@@ -73,13 +74,13 @@ class FileService:
 
         Raises TooLarge, FileTypeNotAllowed, and what ``MessageService.send`` raises.
         """
-        if (command.conversation_id is None) != (actor.user_id is None):
+        if actor.standing is Standing.TRUSTED and (command.conversation_id is None) != (actor.user_id is None):
             missing = "senderId" if actor.user_id is None else "conversationId"
             raise InvalidData({missing: ["required"]})
-        if command.conversation_id is None or actor.user_id is None:
+        if command.conversation_id is None:
             attachment, _ = self._store(incoming, actor)
             return Uploaded(attachment, None)
-        self._conversations.require_participant(command.conversation_id, actor.user_id)
+        self._conversations.require_participant(command.conversation_id, require_name(actor))
         attachment, inspection = self._store(incoming, actor)
         try:
             message = self._send(command, attachment, inspection, incoming, actor)
@@ -107,10 +108,6 @@ class FileService:
         user, before = self._users.set_avatar(user_id, None)
         self._sweep_avatar(user_id, before)
         return user
-
-    def open(self, name: str) -> LocalDownload | RedirectDownload:
-        """Raises FileNotStored."""
-        return self._files.open(name)
 
     # ------------------------------------------------------------ steps
     def _store(self, incoming: IncomingFile, actor: Actor, *, as_avatar: bool = False) -> tuple[Attachment, Inspection]:
@@ -159,7 +156,7 @@ class FileService:
         try:
             if not self._inspector.thumbnail(source, target):
                 return file
-            name = f"{file.name.rsplit('.', 1)[0]}-thumb.webp"
+            name = file.name.rsplit(".", 1)[0] + THUMBNAIL_ENDING
             small = replace(file, name=name, media_type=THUMBNAIL_TYPE, size=target.stat().st_size)
             self._files.put(small, target)
         finally:

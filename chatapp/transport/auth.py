@@ -18,6 +18,11 @@ def actor_for(claimed: str | None, *, known: str | None = None) -> Actor:
     return Actor(claimed or known)
 
 
+def request_actor() -> Actor:
+    """Whoever makes the current HTTP request."""
+    return Actor()
+
+
 def handshake_user(auth: Any) -> str | None:
     """Whom the handshake's ``auth`` names; None when it names nobody. Raises InvalidData."""
     try:

@@ -27,6 +27,7 @@ from chatapp.services.attachments import AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
@@ -100,6 +101,7 @@ class World:
         self.present = shared or MemoryPresence()
         self.store = store or (beside.store if beside else SqliteStore(folder / "chat.db"))
         self.files = beside.files if beside else LocalFiles(folder / "uploads")
+        self.access = FileAccess(self.store, self.files)
         self.audience = Audience()
         self.profiles = Profiles(
             self.store.users,
@@ -113,7 +115,7 @@ class World:
             Replay(self.store, self.profiles), self.teller.tell, self.published, scheduler=self.scheduler
         )
         self.messages = MessageService(
-            self.store, self.files, self.audience, self.profiles, self.deliveries, sweeper, self.published, **time
+            self.store, self.access, self.audience, self.profiles, self.deliveries, sweeper, self.published, **time
         )
         self.following = following = None if shared is None else self._follow(shared)
         self.presence = PresenceService(
@@ -197,9 +199,11 @@ class World:
         command = CreateConversation(participants=(creator, other), is_group=False)
         return self.conversations.create(command, actor=Actor(creator))[0]
 
-    def say(self, conversation: Conversation, content: str = "hello", *, by: str = "ana", **fields: Any) -> Message:
+    def say(
+        self, conversation: Conversation, content: str = "hello", *, by: str | Actor = "ana", **fields: Any
+    ) -> Message:
         command = SendMessage(conversation_id=conversation.id, content=content, **fields)
-        return self.messages.send(command, actor=Actor(by))
+        return self.messages.send(command, actor=Actor(by) if isinstance(by, str) else by)
 
     def store_file(self, name: str = "photo.png", *, thumbnail: bool = False) -> Attachment:
         """Its bytes are at rest; known as an image of 3 bytes called ``Holiday.png``."""

@@ -15,7 +15,7 @@ from chatapp.protocol import examples
 from chatapp.protocol.requests import UploadFormSchema
 from chatapp.protocol.schemas import UploadedSchema
 from chatapp.services.files import Uploaded
-from chatapp.transport.auth import actor_for
+from chatapp.transport.auth import actor_for, request_actor
 from chatapp.transport.limits import FILES, MESSAGES
 from chatapp.transport.rest.resource import BINARY, TEXT, Resource, extension, form
 from chatapp.transport.rest.uploads import receive_file
@@ -69,7 +69,7 @@ def uploads(name: str) -> Any:
 
 
 def _serve(name: str) -> Any:
-    download = extension().chat.files.open(name)
+    download = extension().chat.file_access.open(name, actor=request_actor())
     file = download.file
     if not isinstance(download, LocalDownload):
         if request.method == "HEAD":  # the URL is signed for GET alone
