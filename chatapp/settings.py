@@ -21,6 +21,9 @@ DOCUMENTED_TYPES = (
 RATE = re.compile(r"([1-9][0-9]{0,8})\s*(?:/|per)\s*([1-9][0-9]{0,8})?\s*(second|minute|hour|day)s?")
 
 
+SECRET_MIN_CHARS = 32
+"""As many as SHA-256 has bytes."""
+
 NO_LIMIT = "off"
 """In place of a rate."""
 
@@ -95,6 +98,12 @@ def _url(*schemes: str) -> Callable[[str], str]:
         return value
 
     return read
+
+
+def _secret(value: str) -> str:
+    if len(value) < SECRET_MIN_CHARS:
+        raise ValueError(f"a secret of at least {SECRET_MIN_CHARS} characters")
+    return value
 
 
 def _socket_path(value: str) -> str:
@@ -222,6 +231,13 @@ class Settings:
     upload_path: Path = _setting(
         "FILE_STORAGE_LOCAL_PATH", Path, Path("uploads"), "Folder of local files", shown="./uploads"
     )
+    file_url_secret: str | None = _setting(
+        "FILE_URL_SECRET",
+        _secret,
+        None,
+        "Signs the URLs of files, alike in all workers; by default made anew at each start",
+        shown="",
+    )
     s3_bucket: str = _setting("FILE_STORAGE_S3_BUCKET", _text, "chat-files", "Bucket of s3 files; stays private")
     s3_endpoint: str | None = _setting(
         "FILE_STORAGE_S3_ENDPOINT", _url("http", "https"), None, "Another S3 than AWS's", shown=""
@@ -247,7 +263,8 @@ class Settings:
             try:
                 values[spec.name] = spec.metadata["read"](given)
             except ValueError as exc:
-                raise SettingsError(f"{name} must be {exc}, got {_without_password(given)!r}") from None
+                shown = "***" if spec.metadata["read"] is _secret else _without_password(given)
+                raise SettingsError(f"{name} must be {exc}, got {shown!r}") from None
         settings = cls(**values)
         settings.require_sense()
         return settings
@@ -258,6 +275,10 @@ class Settings:
             raise SettingsError(
                 f"WEB_CONCURRENCY must be 1 without Redis, got '{self.web_concurrency}': one process keeps presence, "
                 "limits and fan-out in its memory. Set REDIS_URL to run several workers."
+            )
+        if self.auth_mode == "jwt" and self.redis is not None and self.file_url_secret is None:
+            raise SettingsError(
+                "FILE_URL_SECRET must be set beside REDIS_URL: a file's URL signed by one worker is opened at another."
             )
         if self.auth_mode == "jwt":
             raise SettingsError("AUTH_MODE=jwt is not available in this version.")

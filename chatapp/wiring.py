@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import replace
+from secrets import token_bytes
 
 from chatapp.adapters.dynamodb_store import DynamoStore
 from chatapp.adapters.file_inspector import ContentInspector
@@ -18,7 +19,7 @@ from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Bus, EventPublisher, FileStore, Rooms, Store
+from chatapp.ports import Bus, Clock, EventPublisher, FileStore, Rooms, Store
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
 from chatapp.services.catching_up import CatchUpService
@@ -26,6 +27,7 @@ from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.file_access import FileAccess
+from chatapp.services.file_links import FileLinks, link_key
 from chatapp.services.files import FileService
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
@@ -78,6 +80,13 @@ def build_files(settings: Settings) -> FileStore:
 
 def build_bus(settings: Settings) -> Bus:
     return RedisBus(settings.redis, worker_id=uuid.uuid4().hex) if settings.redis else LocalBus()
+
+
+def build_links(settings: Settings, access: FileAccess, clock: Clock) -> FileLinks:
+    """Signed alike in all workers. Open mode asks nobody for proof, and so a key that everybody knows will do."""
+    if settings.file_url_secret or settings.auth_mode == "open":
+        return FileLinks(access, key=link_key(settings.file_url_secret or ""), clock=clock)
+    return FileLinks(access, key=token_bytes(32), clock=clock)
 
 
 def build_chat(
@@ -168,6 +177,7 @@ def build_chat(
             max_bytes=settings.upload_max_bytes,
         ),
         file_access=access,
+        file_links=build_links(settings, access, clock),
         presence=presences,
         typing=typing,
         store=store,

@@ -219,6 +219,14 @@ class HistoryQuerySchema(WireSchema):
             raise ValidationError("Use either before or after.", "before")
 
 
+LINKS_MAX = 100
+"""Of one request; each is looked up. A page of history has at most so many, unless somebody asks for more."""
+
+
+class FileLinksBodySchema(WireSchema):
+    urls = Several(Text(min_chars=1, max_chars=URL_MAX_CHARS), min_items=1, max_items=LINKS_MAX, required=True)
+
+
 class UploadFormSchema(CommandSchema):
     """The text fields of the multipart form; the file itself is beside them."""
 
