@@ -21,9 +21,9 @@ from chatapp.domain.errors import StoreUnavailable, Unavailable
 from chatapp.domain.events import Event, ProfileChanged
 from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Store
+from chatapp.ports import FileStore, Store
 from chatapp.protocol.outgoing import rows_by_event
-from chatapp.services.attachments import AttachmentSweeper, file_url
+from chatapp.services.attachments import THUMBNAIL_ENDING, AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
@@ -89,7 +89,13 @@ class World:
     """One process alone; or, with a ``bus``, one of several workers: ``beside`` another they share store and time."""
 
     def __init__(
-        self, folder: Path, *, bus: FakeBus | None = None, beside: World | None = None, store: Store | None = None
+        self,
+        folder: Path,
+        *,
+        bus: FakeBus | None = None,
+        beside: World | None = None,
+        store: Store | None = None,
+        files: FileStore | None = None,
     ) -> None:
         self.clock = beside.clock if beside else FakeClock()
         self.ids = beside.ids if beside else SequentialIds()
@@ -100,7 +106,7 @@ class World:
         shared = SharedPresence(bus, now=lambda: self.clock.now().timestamp()) if bus else None
         self.present = shared or MemoryPresence()
         self.store = store or (beside.store if beside else SqliteStore(folder / "chat.db"))
-        self.files = beside.files if beside else LocalFiles(folder / "uploads")
+        self.files = files or (beside.files if beside else LocalFiles(folder / "uploads"))
         self.access = FileAccess(self.store, self.files)
         self.audience = Audience()
         self.profiles = Profiles(
@@ -207,7 +213,7 @@ class World:
 
     def store_file(self, name: str = "photo.png", *, thumbnail: bool = False) -> Attachment:
         """Its bytes are at rest; known as an image of 3 bytes called ``Holiday.png``."""
-        small = f"small-{name}" if thumbnail else None
+        small = name.rsplit(".", 1)[0] + THUMBNAIL_ENDING if thumbnail else None
         for each in filter(None, (small, name)):
             source = self.files.staging() / each
             source.write_bytes(b"abc")
