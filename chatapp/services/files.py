@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chatapp.domain.commands import SendMessage, UploadFile
 from chatapp.domain.errors import FileNotStored, FileTypeNotAllowed, InvalidData, TooLarge
-from chatapp.domain.media_types import extension_for, is_allowed
+from chatapp.domain.media_types import UNKNOWN, extension_for, is_allowed
 from chatapp.domain.models import Actor, Attachment, Message, MessageType, Standing, StoredFile, User
 from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection
 from chatapp.services.actors import require_name
@@ -112,6 +112,7 @@ class FileService:
     # ------------------------------------------------------------ steps
     def _store(self, incoming: IncomingFile, actor: Actor, *, as_avatar: bool = False) -> tuple[Attachment, Inspection]:
         inspection = self._require_acceptable(incoming, as_avatar=as_avatar)
+        incoming = self._clean(incoming, inspection)
         file = self._name(incoming, inspection, actor, prefix=AVATAR_PREFIX if as_avatar else "")
         if inspection.is_image:
             file = self._with_thumbnail(file, incoming.path)
@@ -138,6 +139,12 @@ class FileService:
         if not is_allowed(inspection.media_type, self._allowed_types):
             raise FileTypeNotAllowed(fileType=inspection.media_type, allowedTypes=sorted(self._allowed_types))
         return inspection
+
+    def _clean(self, incoming: IncomingFile, inspection: Inspection) -> IncomingFile:
+        """What is served says nothing that its picture does not show. Raises FileTypeNotAllowed."""
+        if not self._inspector.clean(incoming.path, inspection.media_type):
+            raise FileTypeNotAllowed(fileType=UNKNOWN, allowedTypes=sorted(self._allowed_types))
+        return replace(incoming, size=incoming.path.stat().st_size)
 
     def _name(self, incoming: IncomingFile, inspection: Inspection, actor: Actor, *, prefix: str) -> StoredFile:
         now = self._clock.now()
