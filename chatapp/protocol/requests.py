@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, pre_load, validates_schema
 
 from chatapp.domain import commands
+from chatapp.domain.file_names import clean_file_name
 from chatapp.domain.models import Attachment, ConversationType, MessageType, Status
 from chatapp.protocol.fields import (
     NAME_MAX_CHARS,
@@ -179,7 +180,7 @@ class SendMessageSchema(CommandSchema):
             "content": data["content"] or "",
             "message_type": MessageType(data["message_type"]),
             "recipient_id": data.get("recipient_id") or None,
-            "attachment": Attachment(url, name, size, kind) if url else None,
+            "attachment": Attachment(url, name and clean_file_name(name), size, kind) if url else None,
         }
 
 
