@@ -106,6 +106,12 @@ def _secret(value: str) -> str:
     return value
 
 
+def _clamd(value: str) -> str:
+    if not re.fullmatch(r"unix:///\S+|tcp://[^/\s]+:[0-9]{1,5}", value):
+        raise ValueError("tcp://host:port or unix:///path")
+    return value
+
+
 def _socket_path(value: str) -> str:
     if not re.fullmatch(r"(/[\w.-]+)+/?", value):
         raise ValueError("a path like /socket.io")
@@ -236,6 +242,13 @@ class Settings:
         _secret,
         None,
         "Signs the URLs of files, alike in all workers; by default made anew at each start",
+        shown="",
+    )
+    clamd_url: str | None = _setting(
+        "CLAMD_URL",
+        _clamd,
+        None,
+        "clamd that scans uploads: tcp://host:3310 or unix:///path; by default none",
         shown="",
     )
     s3_bucket: str = _setting("FILE_STORAGE_S3_BUCKET", _text, "chat-files", "Bucket of s3 files; stays private")

@@ -180,7 +180,7 @@ class MessageDeletedAlready(Conflict):
 
 
 class TooLarge(ChatError):
-    """``details["maxBytes"]`` is the limit."""
+    """``details["maxBytes"]`` is the limit; ``details["reason"]`` is ``scanner`` when it is the virus scanner's."""
 
     code = "too_large"
 
@@ -189,6 +189,12 @@ class FileTypeNotAllowed(ChatError):
     """``details["fileType"]`` is what the bytes are, ``details["allowedTypes"]`` what may be."""
 
     code = "file_type_not_allowed"
+
+
+class FileInfected(ChatError):
+    """The scanner found malware in an upload. What it is called the log says."""
+
+    code = "file_infected"
 
 
 class IdempotencyKeyReused(ChatError):
@@ -223,3 +229,9 @@ class BusUnavailable(Unavailable):
 
 class FilesUnavailable(Unavailable):
     code = "files_unavailable"
+
+
+class ScannerUnavailable(Unavailable):
+    """Whether a file is clean cannot be said, and so it is not taken."""
+
+    code = "scanner_unavailable"

@@ -23,6 +23,7 @@ RULED = {
     errors.Conflict: 409,
     errors.TooLarge: 413,
     errors.FileTypeNotAllowed: 415,
+    errors.FileInfected: 422,
     errors.IdempotencyKeyReused: 422,
     errors.RateLimited: 429,
     errors.ChatError: 500,
