@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, send_file
 from flask.views import MethodView
 from marshmallow import ValidationError
+from werkzeug.routing import BaseConverter
 
 from chatapp.domain.errors import InvalidData
 from chatapp.domain.media_types import is_inline
@@ -24,6 +25,14 @@ from chatapp.transport.rest.uploads import receive_file
 
 blueprint = Resource("files", __name__, url_prefix="/api", description="Uploads and downloads")
 downloads = Blueprint("downloads", __name__)
+
+
+class FileName(BaseConverter):
+    """``links`` is no file's: ours are made of an id and a time."""
+
+    regex = "(?!links$)[^/]+"
+    part_isolating = True
+
 
 LINK_PARAMETERS = [
     {"in": "query", "name": name, "schema": TEXT, "description": description}
@@ -74,7 +83,7 @@ class Links(MethodView):
         return {"links": extension().chat.file_links.sign(body["urls"], actor=request_actor())}
 
 
-@blueprint.route("/files/<name>")
+@blueprint.route("/files/<file:name>")
 class Download(MethodView):
     @blueprint.doc(parameters=LINK_PARAMETERS)
     @blueprint.response(200, content_type="*/*", description="The bytes")
