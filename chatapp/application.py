@@ -9,10 +9,11 @@ from typing import Any
 
 from flask import Flask
 
-from chatapp.adapters.system import GeventScheduler
+from chatapp.adapters.system import GeventScheduler, SystemClock
 from chatapp.logs import configure_logs
 from chatapp.settings import Settings
 from chatapp.transport import http, rest
+from chatapp.transport.auth import Authenticator
 from chatapp.transport.extension import Extension
 from chatapp.transport.limits import RateLimits
 from chatapp.transport.rest.uploads import UploadRequest, discard_staged
@@ -48,11 +49,14 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     rooms = SocketRooms(socketio.server, recovery.lost)
     chat = build_chat(settings, SocketPublisher(socketio.server, rooms, bus), rooms, bus, recovery)
     recovery.serve(chat, socketio.server.manager)
-    namespace = ChatNamespace(chat, settings, limits, recovery)
+    authenticator = Authenticator(
+        verify=None, find_key=lambda _secret: ("", ()), is_revoked=lambda _user_id, _issued_at: False, admin_roles=()
+    )
+    namespace = ChatNamespace(chat, settings, limits, recovery, authenticator, scheduler=scheduler, clock=SystemClock())
     socketio.on_namespace(namespace)
     answer_connects(socketio.server, namespace.greet)
     Watchdog(socketio.server).start()
 
-    app.extensions["chatapp"] = Extension(settings, chat, limits, socketio)
+    app.extensions["chatapp"] = Extension(settings, chat, limits, authenticator, socketio)
     rest.register(app, version=VERSION)
     return app

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from chatapp.domain.errors import Unavailable
+from chatapp.domain.models import OPERATOR
 from chatapp.settings import Settings, SettingsError
 from chatapp.torture import command as torture
 
@@ -69,7 +70,7 @@ def _init(settings: Settings) -> int:
 
 def _purge(settings: Settings) -> int:
     with _app(settings) as app:
-        print(app.extensions["chatapp"].chat.messages.purge(batch_size=500))
+        print(app.extensions["chatapp"].chat.messages.purge(batch_size=500, actor=OPERATOR))
     return 0
 
 

@@ -41,9 +41,16 @@ class UserStore(Protocol):
         """The users that exist, by id; deleted ones are absent."""
 
     def list_by_name(
-        self, *, limit: int, after: tuple[str, str] | None = None, q: str | None = None, filial: str | None = None
+        self,
+        *,
+        limit: int,
+        after: tuple[str, str] | None = None,
+        q: str | None = None,
+        filial: str | None = None,
+        visible_to: Collection[str] | None = None,
     ) -> list[User]:
-        """By ``(sort_key(name), id)``, strictly after ``after``; ``q`` is looked for in name and e-mail."""
+        """By ``(sort_key(name), id)``, strictly after ``after``; ``q`` is looked for in name and e-mail.
+        ``visible_to``: only who has one of these filials, or none at all."""
 
     def set_avatar(self, user_id: str, avatar: str | None, *, now: datetime) -> str | None:
         """The avatar it had before. Raises UserNotFound."""

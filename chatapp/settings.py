@@ -152,6 +152,13 @@ class Settings:
     auth_mode: str = _setting(
         "AUTH_MODE", _choice("open", "jwt"), "open", "open: a client is whoever it says (development); jwt: tokens"
     )
+    filial_isolation: bool = _setting(
+        "FILIAL_ISOLATION",
+        _switch,
+        False,
+        "on: users with filials find and write to those who share one, or have none; needs AUTH_MODE=jwt",
+        shown="off",
+    )
     legacy_front_end: bool = _setting(
         "LEGACY_FRONT_END", _switch, False, "on: bare arrays for the first front end", shown="off"
     )
@@ -258,6 +265,10 @@ class Settings:
             raise SettingsError(
                 f"WEB_CONCURRENCY must be 1 without Redis, got '{self.web_concurrency}': one process keeps presence, "
                 "limits and fan-out in its memory. Set REDIS_URL to run several workers."
+            )
+        if self.filial_isolation and self.auth_mode == "open":
+            raise SettingsError(
+                "FILIAL_ISOLATION=on needs AUTH_MODE=jwt: in open mode nobody's filial is known for sure."
             )
         if self.auth_mode == "jwt":
             raise SettingsError("AUTH_MODE=jwt is not available in this version.")

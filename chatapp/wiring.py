@@ -26,6 +26,7 @@ from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.files import FileService
+from chatapp.services.filials import Filials
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
@@ -93,6 +94,7 @@ def build_chat(
         store.users, changed=lambda user_id: publisher.relay(ProfileChanged(user_id), rooms=(EVERYONE,))
     )
 
+    filials = Filials(store.users, isolated=settings.filial_isolation)
     teller = Teller(audience, presence, rooms, publisher)
     deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler)
     messages = MessageService(store, files, audience, profiles, deliveries, sweeper, publisher, clock=clock, ids=ids)
@@ -106,6 +108,7 @@ def build_chat(
         presence,
         audience,
         profiles,
+        filials,
         rooms,
         teller,
         deliveries,
@@ -115,7 +118,7 @@ def build_chat(
         ids=ids,
         following=following,
     )
-    users = UserService(store, presence, conversations, profiles, rooms, publisher, clock=clock, ids=ids)
+    users = UserService(store, presence, conversations, profiles, filials, rooms, publisher, clock=clock, ids=ids)
     typing = TypingService(store, presence, profiles, publisher, scheduler=scheduler)
     presences = PresenceService(
         store,

@@ -21,6 +21,7 @@ READ: list[tuple[str, str, str, Any]] = [
     ("LOG_LEVEL", "debug", "log_level", "debug"),
     ("LOG_FORMAT", "json", "log_format", "json"),
     ("AUTH_MODE", "open", "auth_mode", "open"),
+    ("FILIAL_ISOLATION", "off", "filial_isolation", False),
     ("LEGACY_FRONT_END", "on", "legacy_front_end", True),
     ("SOCKET_PATH", "/ws/", "socket_path", "/ws"),
     ("SOCKET_CORS_ORIGIN", "https://a.example/, http://b:1", "cors_origins", ("https://a.example", "http://b:1")),
@@ -215,6 +216,11 @@ def test_dynamodb_endpoint_selects_dynamodb() -> None:
 
 def test_aws_is_the_older_word_for_s3() -> None:
     assert [Settings(file_storage=word).file_engine for word in ("local", "s3", "aws")] == ["local", "s3", "s3"]
+
+
+def test_branches_are_kept_apart_only_where_they_are_known_for_sure() -> None:
+    with pytest.raises(SettingsError, match="FILIAL_ISOLATION=on needs AUTH_MODE=jwt"):
+        Settings.from_env({"FILIAL_ISOLATION": "on"})
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,11 @@ class LeaveChat(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshToken(Command):
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetStatus(Command):
     status: Status
 
@@ -156,6 +161,8 @@ class UploadFile(Command):
 class ListUsers(Command):
     q: str | None = None
     filial: str | None = None
+    visible_to: frozenset[str] | None = None
+    """Only users of these branches, or of none."""
     limit: int = 500
     cursor: str | None = None
 

@@ -427,6 +427,17 @@ SERVER_DRAINING = Direct(
     "This worker is being replaced or stopped: the socket goes on until it is closed, then the client connects anew",
 )
 
+TOKEN_EXPIRING = Direct(
+    "token_expiring",
+    schemas.TokenExpiringSchema(),
+    "The connection's token is good for another minute at most; refresh_token goes on with a newer one",
+)
+TOKEN_EXPIRED = Direct(
+    "token_expired",
+    schemas.TokenExpiredSchema(),
+    "The connection's token is good no more, and the connection is closed",
+)
+
 DIRECT = (
     REPLY_SENT,
     REPLY_ERROR,
@@ -436,6 +447,8 @@ DIRECT = (
     LEAVE_GROUP_ERROR,
     ERROR,
     SERVER_DRAINING,
+    TOKEN_EXPIRING,
+    TOKEN_EXPIRED,
 )
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from chatapp.domain.commands import SendMessage, UploadFile
 from chatapp.domain.errors import FileNotStored, FileTypeNotAllowed, InvalidData, TooLarge
 from chatapp.domain.media_types import extension_for, is_allowed
-from chatapp.domain.models import Actor, Attachment, Message, MessageType, StoredFile, User
+from chatapp.domain.models import Actor, Attachment, Message, MessageType, Scope, StoredFile, User
 from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection, LocalDownload, RedirectDownload
+from chatapp.services.actors import require_scope, require_self
 from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.conversations import ConversationService
 from chatapp.services.messages import MessageService
@@ -73,7 +74,8 @@ class FileService:
 
         Raises TooLarge, FileTypeNotAllowed, and what ``MessageService.send`` raises.
         """
-        if (command.conversation_id is None) != (actor.user_id is None):
+        require_scope(actor, Scope.MESSAGES_SEND)
+        if actor.identity is None and (command.conversation_id is None) != (actor.user_id is None):
             missing = "senderId" if actor.user_id is None else "conversationId"
             raise InvalidData({missing: ["required"]})
         if command.conversation_id is None or actor.user_id is None:
@@ -90,9 +92,10 @@ class FileService:
             self._sweeper.sweep([attachment])  # a repeated upload: the first one's bytes stay, these go
         return Uploaded(message.attachment or attachment, message)
 
-    def set_avatar(self, user_id: str, incoming: IncomingFile) -> User:
-        """Raises UserNotFound, InvalidData, TooLarge, FileTypeNotAllowed."""
-        self._users.get(user_id)
+    def set_avatar(self, user_id: str, incoming: IncomingFile, *, actor: Actor) -> User:
+        """Raises UserNotFound, InvalidData, TooLarge, FileTypeNotAllowed, IdentityMismatch, ScopeMissing."""
+        require_self(actor, user_id, Scope.USERS_WRITE)
+        self._users.require(user_id)
         attachment, _ = self._store(incoming, Actor(user_id), as_avatar=True)
         try:
             user, before = self._users.set_avatar(user_id, attachment.url)
@@ -102,8 +105,9 @@ class FileService:
         self._sweep_avatar(user_id, before)
         return user
 
-    def remove_avatar(self, user_id: str) -> User:
-        """Raises UserNotFound."""
+    def remove_avatar(self, user_id: str, *, actor: Actor) -> User:
+        """Raises UserNotFound, IdentityMismatch, ScopeMissing."""
+        require_self(actor, user_id, Scope.USERS_WRITE)
         user, before = self._users.set_avatar(user_id, None)
         self._sweep_avatar(user_id, before)
         return user

@@ -13,7 +13,7 @@ from chatapp.domain.events import MessageUnread, UserConnected, UserDisconnected
 from chatapp.domain.models import Actor, Conversation, InboxEntry, Status, User
 from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Clock, EventPublisher, Presence, Rooms, Scheduler, Store, Timer
-from chatapp.services.actors import require_name
+from chatapp.services.actors import require_name, vouched
 from chatapp.services.audience import Audience
 from chatapp.services.following import Follows, NotFollowing
 from chatapp.services.profiles import Profiles
@@ -78,6 +78,7 @@ class PresenceService:
         unread messages. Raises NotIdentified, also when the socket closed meanwhile.
         """
         user_id = require_name(actor)
+        command = vouched(command, actor)
         if self._speaks_for.get(socket_id, user_id) != user_id:
             self.leave(LeaveChat(), actor=actor, socket_id=socket_id)
         with self._audience.arrival(user_id, socket_id=socket_id) as arrival:

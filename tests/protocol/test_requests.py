@@ -28,7 +28,9 @@ GROUP = {"name": "Mi Grupo", "participants": ["user1", "user2"], "createdBy": "u
 PAIR = {"type": "private", "participants": ["user1", "user2"], "createdBy": "user1"}
 
 GOOD: list[tuple[type[WireSchema], dict[str, Any], Any]] = [
-    (requests.HandshakeSchema, {"userId": "user123"}, {"user_id": "user123"}),
+    (requests.HandshakeSchema, {"userId": "user123"}, {"user_id": "user123", "token": None}),
+    (requests.HandshakeSchema, {"token": "x.y.z"}, {"user_id": None, "token": "x.y.z"}),
+    (requests.RefreshTokenSchema, {"token": "x.y.z"}, commands.RefreshToken(token="x.y.z")),
     (requests.UserJoinSchema, JOIN, commands.JoinChat(actor_id="user123", name="Juan Pérez", email="juan@example.com")),
     (requests.UserLeaveSchema, {}, commands.LeaveChat()),
     (requests.UserLeaveSchema, {"userId": "user123"}, commands.LeaveChat(actor_id="user123")),
@@ -196,7 +198,7 @@ def test_what_is_no_object_is_refused(schema: type[WireSchema], payload: Any) ->
 @pytest.mark.parametrize(("schema", "payload"), [row[:2] for row in GOOD], ids=[row[0].__name__ for row in GOOD])
 def test_unknown_fields_are_refused(schema: type[WireSchema], payload: dict[str, Any]) -> None:
     if schema in OPEN:
-        schema().load({**payload, "token": "x"})
+        schema().load({**payload, "version": "x"})
     else:
         assert refusal(schema, {**payload, "isAdmin": "x"}) == {"isAdmin": ["Unknown field."]}
         assert "__class__" in refusal(schema, {**payload, "__class__": "x"})

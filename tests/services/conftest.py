@@ -27,6 +27,7 @@ from chatapp.services.attachments import AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.filials import Filials
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
@@ -88,7 +89,13 @@ class World:
     """One process alone; or, with a ``bus``, one of several workers: ``beside`` another they share store and time."""
 
     def __init__(
-        self, folder: Path, *, bus: FakeBus | None = None, beside: World | None = None, store: Store | None = None
+        self,
+        folder: Path,
+        *,
+        bus: FakeBus | None = None,
+        beside: World | None = None,
+        store: Store | None = None,
+        isolated: bool = False,
     ) -> None:
         self.clock = beside.clock if beside else FakeClock()
         self.ids = beside.ids if beside else SequentialIds()
@@ -129,11 +136,13 @@ class World:
             grace_seconds=GRACE_SECONDS,
             following=following,
         )
+        self.filials = Filials(self.store.users, isolated=isolated)
         self.conversations = ConversationService(
             self.store,
             self.present,
             self.audience,
             self.profiles,
+            self.filials,
             self.rooms,
             self.teller,
             self.deliveries,
@@ -143,7 +152,14 @@ class World:
             **time,
         )
         self.users = UserService(
-            self.store, self.present, self.conversations, self.profiles, self.rooms, self.published, **time
+            self.store,
+            self.present,
+            self.conversations,
+            self.profiles,
+            self.filials,
+            self.rooms,
+            self.published,
+            **time,
         )
         save_people(self.store)
         if shared and following:

@@ -15,9 +15,8 @@ from chatapp.protocol import examples
 from chatapp.protocol.requests import UploadFormSchema
 from chatapp.protocol.schemas import UploadedSchema
 from chatapp.services.files import Uploaded
-from chatapp.transport.auth import actor_for
 from chatapp.transport.limits import FILES, MESSAGES
-from chatapp.transport.rest.resource import BINARY, TEXT, Resource, extension, form
+from chatapp.transport.rest.resource import BINARY, TEXT, Resource, actor, extension, form
 from chatapp.transport.rest.uploads import receive_file
 
 blueprint = Resource("files", __name__, url_prefix="/api", description="Uploads and downloads")
@@ -44,12 +43,12 @@ class Upload(MethodView):
             command = UploadFormSchema().load(request.form.to_dict())
         except ValidationError as exc:
             raise InvalidData(exc.normalized_messages()) from exc
-        actor = actor_for(command.actor_id)
-        who = actor.user_id or here.address()
+        sender = actor(command.actor_id)
+        who = sender.user_id or here.address()
         here.limits.take(FILES, who)
         if command.conversation_id is not None:
             here.limits.take(MESSAGES, who)
-        return _uploaded(here.chat.files.upload(command, incoming, actor=actor))
+        return _uploaded(here.chat.files.upload(command, incoming, actor=sender))
 
 
 @blueprint.route("/files/<name>")
