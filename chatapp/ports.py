@@ -382,8 +382,8 @@ class Bus(Protocol):
 class Rooms(Protocol):
     """The sockets' side of membership: who hears what. Unknown sockets and users are ignored."""
 
-    def admit(self, socket_id: str, user_id: str) -> None:
-        """The socket hears what is for this user and what is for everyone."""
+    def admit(self, socket_id: str, user_id: str, *, parts: Collection[str] = ()) -> None:
+        """The socket hears what is for this user and what is for everyone, and for these parts of everyone."""
 
     def dismiss(self, socket_id: str, user_id: str) -> None:
         """The socket hears nothing any more, of any conversation either."""

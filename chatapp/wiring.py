@@ -125,6 +125,7 @@ def build_chat(
         presence,
         audience,
         profiles,
+        filials,
         typing,
         rooms,
         publisher,

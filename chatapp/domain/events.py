@@ -16,13 +16,17 @@ class Event:
 # Presence
 @dataclass(frozen=True, slots=True)
 class UserConnected(Event):
+    """``visible_to``: the branches whose people may know, here and below; None: everyone."""
+
     user: User
+    visible_to: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UserDisconnected(Event):
     user_id: str
     last_seen: datetime
+    visible_to: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class UserStatusChanged(Event):
     status: Status
     last_seen: datetime
     by_absence: bool = field(default=False, compare=False)
+    visible_to: tuple[str, ...] | None = None
 
 
 # Rooms

@@ -173,10 +173,11 @@ class ConversationService:
 
         Raises ConversationNotFound, NotAParticipant, NotIdentified (also when the socket closed meanwhile).
         """
-        user_id = require_name(actor)
+        user_id, parts = require_name(actor), self._filials.rooms_of(actor)
         with self._audience.arrival(user_id, conversation_id=command.conversation_id, socket_id=socket_id) as arrival:
             arrival.ask(lambda: self._follow(command.conversation_id, user_id))
-        self._rooms.admit(socket_id, user_id)  # known by the handshake alone, it must be found when they are taken out
+        # Known by the handshake alone, the socket must be found when they are taken out.
+        self._rooms.admit(socket_id, user_id, parts=parts)
         self._rooms.enter(socket_id, command.conversation_id)
         if self._presence.enter(command.conversation_id, user_id, socket_id):
             self._publisher.publish(RoomJoined(command.conversation_id, user_id))

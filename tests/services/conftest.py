@@ -112,6 +112,7 @@ class World:
             self.store.users,
             changed=lambda user_id: self.published.relay(ProfileChanged(user_id), rooms=(EVERYONE,)),
         )
+        self.filials = Filials(self.store.users, isolated=isolated)
         sweeper = AttachmentSweeper(self.files)
         time = {"clock": self.clock, "ids": self.ids}
         self.typing = TypingService(self.store, self.present, self.profiles, self.published, scheduler=self.scheduler)
@@ -128,6 +129,7 @@ class World:
             self.present,
             self.audience,
             self.profiles,
+            self.filials,
             self.typing,
             self.rooms,
             self.published,
@@ -136,7 +138,6 @@ class World:
             grace_seconds=GRACE_SECONDS,
             following=following,
         )
-        self.filials = Filials(self.store.users, isolated=isolated)
         self.conversations = ConversationService(
             self.store,
             self.present,

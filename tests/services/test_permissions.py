@@ -23,6 +23,7 @@ from chatapp.domain.commands import (
     RemoveParticipant,
     SaveUser,
     SendMessage,
+    SetStatus,
     UpdateGroup,
 )
 from chatapp.domain.errors import (
@@ -37,9 +38,9 @@ from chatapp.domain.errors import (
     ScopeMissing,
 )
 from chatapp.domain.identity import Identity
-from chatapp.domain.models import OPERATOR, Actor, Conversation, Message, Scope, Standing
+from chatapp.domain.models import OPERATOR, Actor, Conversation, Message, Scope, Standing, Status
 from chatapp.services.catching_up import CatchUpService
-from tests.services.conftest import World
+from tests.services.conftest import World, store_down
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -344,3 +345,45 @@ def test_a_conversation_across_branches_that_there_is_goes_on(branches: World) -
     )
     sent = branches.messages.send(SendMessage(conversation_id=private.id, content="hi"), actor=user("ana"))
     assert branches.messages.history(ReadHistory(conversation_id=private.id), actor=user("carlos")).messages == [sent]
+
+
+def come(world: World, user_id: str) -> None:
+    profile = JoinChat(name=user_id, email=f"{user_id}@example.com")
+    world.presence.join(profile, actor=user(user_id), socket_id=f"{user_id}-1")
+
+
+@pytest.mark.parametrize(("user_id", "visible_to"), [("ana", ("lima", "cusco")), ("dora", None)])
+def test_who_comes_changes_and_goes_is_told_to_those_who_may_know(
+    branches: World, user_id: str, visible_to: tuple[str, ...] | None
+) -> None:
+    come(branches, user_id)
+    branches.presence.set_status(SetStatus(status=Status.BUSY), actor=user(user_id))
+    branches.presence.disconnect(user_id, f"{user_id}-1")
+    branches.scheduler.advance(60)
+    told = [event.visible_to for event in branches.events() if hasattr(event, "visible_to")]
+    assert told == [visible_to] * 4
+
+
+def test_while_the_store_is_down_no_branch_is_told(branches: World) -> None:
+    come(branches, "ana")
+    branches.events()
+    with store_down(branches.store.users, "get"):
+        branches.presence.set_status(SetStatus(status=Status.BUSY), actor=user("ana"))
+    assert [event.visible_to for event in branches.events()] == [()]
+
+
+def test_a_socket_hears_of_those_whom_its_user_may_see(branches: World) -> None:
+    for user_id in EVERYBODY:
+        come(branches, user_id)
+    assert branches.rooms.parts == {
+        "ana-1": ("filial:cusco", "filial:lima"),
+        "bea-1": ("filial:cusco",),
+        "carlos-1": ("filial:puno",),
+        "dora-1": ("unbounded",),
+    }
+
+
+def test_without_isolation_everybody_hears_of_everybody(world: World) -> None:
+    come(world, "ana")
+    assert world.rooms.parts == {"ana-1": ()}
+    assert [event.visible_to for event in world.events() if hasattr(event, "visible_to")] == [None]

@@ -6,7 +6,7 @@ import pytest
 
 from chatapp.domain.errors import UserNotFound
 from chatapp.domain.events import RoomJoined, UserConnected
-from chatapp.domain.models import OPERATOR, Status
+from chatapp.domain.models import OPERATOR, Actor, Status
 from tests.services.conftest import GRACE_SECONDS, World
 
 
@@ -52,7 +52,7 @@ def test_who_resumes_is_told_as_who_joins_and_hears_the_rooms(world: World, kept
     user, entries = world.presence.expect("bea")
     assert [entry.conversation.id for entry in entries] == [group.id]
     assert world.published.events == []
-    world.presence.resume(user, socket_id="bea-1", conversation_ids=[group.id])
+    world.presence.resume(user, actor=Actor("bea"), socket_id="bea-1", conversation_ids=[group.id])
     assert [event.user.id for event in world.published.of(UserConnected)] == ["bea"]
     assert world.published.of(RoomJoined) == []
     assert world.rooms.hears("bea-1", group.id)
