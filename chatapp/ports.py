@@ -16,6 +16,7 @@ from typing import Protocol
 from chatapp.domain.changes import Changes
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.events import Event
+from chatapp.domain.identity import Identity
 from chatapp.domain.models import (
     Attachment,
     Conversation,
@@ -400,6 +401,15 @@ class Rooms(Protocol):
 
     def disconnect(self, user_id: str) -> None:
         """Close every socket of this user."""
+
+
+class TokenVerifier(Protocol):
+    def verify(self, token: str) -> Identity:
+        """What a token says whose signature, claims and times are good.
+
+        Raises TokenExpired when nothing else is wrong with it, else TokenInvalid, whose cause says what is. Raises
+        Unavailable while the issuer's keys could not be fetched yet.
+        """
 
 
 class Clock(Protocol):

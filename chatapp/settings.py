@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from chatapp.token_settings import key_set_url, token_secrets
+
 DOCUMENTED_TYPES = (
     "image/jpeg,image/png,image/gif,image/webp,application/pdf,application/msword,"
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document,text/plain,audio/mpeg,audio/mp3,"
@@ -72,6 +74,13 @@ def _rate(value: str) -> str:
     return rate
 
 
+def _words(value: str) -> tuple[str, ...]:
+    words = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not words:
+        raise ValueError("words separated by commas")
+    return words
+
+
 def _types(value: str) -> tuple[str, ...]:
     types = tuple(part.strip().lower() for part in value.split(",") if part.strip())
     if not types or not all(re.fullmatch(r"[\w.+-]+/[\w.+*-]+", kind) for kind in types):
@@ -125,9 +134,20 @@ def _without_password(value: str) -> str:
     return re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1***@", value)
 
 
-def _setting(env: str, read: Callable[[str], Any], default: Any, doc: str, *, shown: str | None = None) -> Any:
-    """A field; ``shown`` is how the default is written in ``.env.example``."""
-    return field(default=default, metadata={"env": env, "read": read, "doc": doc, "shown": shown})
+def _setting(
+    env: str,
+    read: Callable[[str], Any],
+    default: Any,
+    doc: str,
+    *,
+    shown: str | None = None,
+    secret: bool = False,
+    has_password: bool = False,
+) -> Any:
+    """A field; ``shown`` is how the default is written in ``.env.example``. Of a ``secret`` nothing is ever shown, of
+    what ``has_password`` the rest."""
+    metadata = {"env": env, "read": read, "doc": doc, "shown": shown, "secret": secret}
+    return field(default=default, repr=not (secret or has_password), metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +178,29 @@ class Settings:
         False,
         "on: users with filials find and write to those who share one, or have none; needs AUTH_MODE=jwt",
         shown="off",
+    )
+    auth_jwt_secret: tuple[tuple[str | None, str], ...] = _setting(
+        "AUTH_JWT_SECRET",
+        token_secrets,
+        (),
+        "For HS256 tokens: one secret, or kid:secret pairs separated by commas, the newest first",
+        shown="",
+        secret=True,
+    )
+    auth_jwks_file: Path | None = _setting(
+        "AUTH_JWKS_FILE", Path, None, "For RS256, ES256 and EdDSA tokens: a file with the issuer's key set", shown=""
+    )
+    auth_jwks_url: str | None = _setting(
+        "AUTH_JWKS_URL", key_set_url, None, "For RS256, ES256 and EdDSA tokens: where the issuer's key set is", shown=""
+    )
+    auth_jwt_audience: str | None = _setting(
+        "AUTH_JWT_AUDIENCE", _text, None, "What a token's aud must be, or contain; by default anything", shown=""
+    )
+    auth_jwt_issuer: str | None = _setting(
+        "AUTH_JWT_ISSUER", _text, None, "What a token's iss must be; by default anything", shown=""
+    )
+    auth_admin_roles: tuple[str, ...] = _setting(
+        "AUTH_ADMIN_ROLES", _words, ("admin",), "A token's roles that make an administrator", shown="admin"
     )
     legacy_front_end: bool = _setting(
         "LEGACY_FRONT_END", _switch, False, "on: bare arrays for the first front end", shown="off"
@@ -201,16 +244,23 @@ class Settings:
     )
     dynamodb_table_prefix: str = _setting("DYNAMODB_TABLE_PREFIX", _text, "", "Put before each table's name")
     aws_access_key_id: str | None = _setting("AWS_ACCESS_KEY_ID", _text, None, "For DynamoDB and S3", shown="")
-    aws_secret_access_key: str | None = _setting("AWS_SECRET_ACCESS_KEY", _text, None, "For DynamoDB and S3", shown="")
+    aws_secret_access_key: str | None = _setting(
+        "AWS_SECRET_ACCESS_KEY", _text, None, "For DynamoDB and S3", shown="", secret=True
+    )
     aws_region: str = _setting("AWS_REGION", _text, "us-east-1", "For DynamoDB and S3")
 
     # Redis
     redis_url: str | None = _setting(
-        "REDIS_URL", _url("redis", "rediss", "redis+sentinel"), None, "Redis for several workers", shown=""
+        "REDIS_URL",
+        _url("redis", "rediss", "redis+sentinel"),
+        None,
+        "Redis for several workers",
+        shown="",
+        has_password=True,
     )
     redis_host: str | None = _setting("REDIS_HOST", _text, None, "Redis by its parts, without REDIS_URL", shown="")
     redis_port: int = _setting("REDIS_PORT", _whole(1, 65535, "a port"), 6379, "Beside REDIS_HOST")
-    redis_password: str | None = _setting("REDIS_PASSWORD", _text, None, "Beside REDIS_HOST", shown="")
+    redis_password: str | None = _setting("REDIS_PASSWORD", _text, None, "Beside REDIS_HOST", shown="", secret=True)
 
     # Files
     file_storage: str = _setting(
@@ -254,7 +304,8 @@ class Settings:
             try:
                 values[spec.name] = spec.metadata["read"](given)
             except ValueError as exc:
-                raise SettingsError(f"{name} must be {exc}, got {_without_password(given)!r}") from None
+                got = "" if spec.metadata["secret"] else f", got {_without_password(given)!r}"
+                raise SettingsError(f"{name} must be {exc}{got}") from None
         settings = cls(**values)
         settings.require_sense()
         return settings
@@ -270,8 +321,11 @@ class Settings:
             raise SettingsError(
                 "FILIAL_ISOLATION=on needs AUTH_MODE=jwt: in open mode nobody's filial is known for sure."
             )
-        if self.auth_mode == "jwt":
-            raise SettingsError("AUTH_MODE=jwt is not available in this version.")
+        if self.auth_mode == "jwt" and not (self.auth_jwt_secret or self.auth_jwks_file or self.auth_jwks_url):
+            raise SettingsError(
+                "AUTH_MODE=jwt needs something to verify tokens with: "
+                "set AUTH_JWT_SECRET, AUTH_JWKS_FILE or AUTH_JWKS_URL."
+            )
 
     @property
     def is_production(self) -> bool:

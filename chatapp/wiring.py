@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from chatapp.adapters.dynamodb_store import DynamoStore
 from chatapp.adapters.file_inspector import ContentInspector
+from chatapp.adapters.jwt_tokens import FixedKeys, JwksFile, JwksUrl, JwtVerifier, KeysUnusable, TokenMinter, secret_key
+from chatapp.adapters.jwt_tokens.keys import KeySource
 from chatapp.adapters.local_bus import LocalBus
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
@@ -18,7 +20,7 @@ from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Bus, EventPublisher, FileStore, Rooms, Store
+from chatapp.ports import Bus, EventPublisher, FileStore, Rooms, Store, TokenVerifier
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
 from chatapp.services.catching_up import CatchUpService
@@ -37,7 +39,7 @@ from chatapp.services.sessions import HereOrKept, NoSessions, Sessions
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
-from chatapp.settings import Settings
+from chatapp.settings import Settings, SettingsError
 
 
 def build_store(settings: Settings) -> Store:
@@ -78,6 +80,47 @@ def build_files(settings: Settings) -> FileStore:
 
 def build_bus(settings: Settings) -> Bus:
     return RedisBus(settings.redis, worker_id=uuid.uuid4().hex) if settings.redis else LocalBus()
+
+
+def build_tokens(settings: Settings) -> TokenVerifier | None:
+    """None in open mode. Raises SettingsError for a key set file that cannot be used."""
+    if settings.auth_mode != "jwt":
+        return None
+    return JwtVerifier(
+        _key_sources(settings),
+        clock=SystemClock(),
+        audience=settings.auth_jwt_audience,
+        issuer=settings.auth_jwt_issuer,
+    )
+
+
+def _key_sources(settings: Settings) -> list[KeySource]:
+    """What costs nothing to ask comes first."""
+    sources: list[KeySource] = [FixedKeys([secret_key(kid, secret) for kid, secret in settings.auth_jwt_secret])]
+    if settings.auth_jwks_file:
+        try:
+            sources.append(JwksFile(settings.auth_jwks_file))
+        except KeysUnusable as exc:
+            path = str(settings.auth_jwks_file)
+            raise SettingsError(f"AUTH_JWKS_FILE must be a JSON Web Key Set, got {path!r}: {exc}") from exc
+    if settings.auth_jwks_url:
+        sources.append(JwksUrl(settings.auth_jwks_url))
+    return sources
+
+
+def build_minter(settings: Settings) -> TokenMinter:
+    """Raises SettingsError without a secret to sign with."""
+    if not settings.auth_jwt_secret:
+        raise SettingsError(
+            "AUTH_JWT_SECRET must be set to mint tokens. "
+            "The private keys to AUTH_JWKS_FILE and AUTH_JWKS_URL are with the issuer."
+        )
+    return TokenMinter(
+        settings.auth_jwt_secret,
+        clock=SystemClock(),
+        audience=settings.auth_jwt_audience,
+        issuer=settings.auth_jwt_issuer,
+    )
 
 
 def build_chat(
