@@ -25,7 +25,7 @@ from chatapp.transport.sockets.recovery import Recovery
 from chatapp.transport.sockets.rooms import SocketRooms
 from chatapp.transport.sockets.watchdog import Watchdog
 from chatapp.version import VERSION
-from chatapp.wiring import build_bus, build_chat
+from chatapp.wiring import build_bus, build_chat, build_tokens
 
 
 def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
@@ -49,8 +49,12 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     rooms = SocketRooms(socketio.server, recovery.lost)
     chat = build_chat(settings, SocketPublisher(socketio.server, rooms, bus), rooms, bus, recovery)
     recovery.serve(chat, socketio.server.manager)
+    tokens = build_tokens(settings)
     authenticator = Authenticator(
-        verify=None, find_key=lambda _secret: ("", ()), is_revoked=lambda _user_id, _issued_at: False, admin_roles=()
+        tokens.verify if tokens else None,
+        find_key=lambda _secret: ("", ()),
+        is_revoked=lambda _user_id, _issued_at: False,
+        admin_roles=settings.auth_admin_roles,
     )
     namespace = ChatNamespace(chat, settings, limits, recovery, authenticator, scheduler=scheduler, clock=SystemClock())
     socketio.on_namespace(namespace)
