@@ -1,6 +1,7 @@
 """Every setting: its variable, its default, what it means. The only reader of the environment.
 
-An empty variable counts as absent. A wrong one stops the start with its name, its value and what was expected.
+An empty variable counts as absent. A wrong one stops the start with its name, what was expected and its value, which is
+left out where it may hold a secret.
 """
 
 from __future__ import annotations
@@ -80,12 +81,13 @@ def _types(value: str) -> tuple[str, ...]:
 
 
 def _origins(value: str) -> str | tuple[str, ...]:
-    origins = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+    """As browsers write them: in small letters, and without the port that goes without saying."""
+    origins = tuple(part.strip().lower().rstrip("/") for part in value.split(",") if part.strip())
     if origins == ("*",):
         return "*"
-    if not origins or not all(re.fullmatch(r"https?://[^/\s*]+", origin) for origin in origins):
+    if not origins or not all(re.fullmatch(r"https?://[^/\s*?#@]+", origin) for origin in origins):
         raise ValueError("* or origins like https://app.example.com, separated by commas")
-    return origins
+    return tuple(re.sub(r"(?<=^http:)(.*):80$|(?<=^https:)(.*):443$", r"\1\2", origin) for origin in origins)
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
@@ -120,14 +122,24 @@ def _proxies(value: str) -> TrustedProxies:
         raise ValueError("the number of proxies in front, or their addresses like 10.0.0.0/8,127.0.0.1") from exc
 
 
-def _without_password(value: str) -> str:
-    """What stops a start is read by people and kept in logs."""
-    return re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1***@", value)
+def _setting(
+    env: str,
+    read: Callable[[str], Any],
+    default: Any,
+    doc: str,
+    *,
+    shown: str | None = None,
+    secret: Callable[[str], str | None] | None = None,
+) -> Any:
+    """A field; ``shown`` is how the default is written in ``.env.example``, ``secret`` finds in a value what nobody may
+    read."""
+    return field(default=default, metadata={"env": env, "read": read, "doc": doc, "shown": shown, "secret": secret})
 
 
-def _setting(env: str, read: Callable[[str], Any], default: Any, doc: str, *, shown: str | None = None) -> Any:
-    """A field; ``shown`` is how the default is written in ``.env.example``."""
-    return field(default=default, metadata={"env": env, "read": read, "doc": doc, "shown": shown})
+def _password(url: str) -> str | None:
+    """As it stands in the URL."""
+    found = re.search(r"://[^/@]*?:(.+)@", url)
+    return found[1] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +163,13 @@ class Settings:
     # Identity
     auth_mode: str = _setting(
         "AUTH_MODE", _choice("open", "jwt"), "open", "open: a client is whoever it says (development); jwt: tokens"
+    )
+    allow_open: bool = _setting(
+        "AUTH_ALLOW_OPEN",
+        _switch,
+        False,
+        "yes: AUTH_MODE=open in production too, where others keep strangers out",
+        shown="no",
     )
     legacy_front_end: bool = _setting(
         "LEGACY_FRONT_END", _switch, False, "on: bare arrays for the first front end", shown="off"
@@ -190,20 +209,32 @@ class Settings:
         "SQLITE_PATH", Path, Path("data/chat.db"), "The embedded store's file", shown="./data/chat.db"
     )
     dynamodb_endpoint: str | None = _setting(
-        "DYNAMODB_ENDPOINT", _url("http", "https"), None, "DynamoDB's URL; selects DynamoDB", shown=""
+        "DYNAMODB_ENDPOINT",
+        _url("http", "https"),
+        None,
+        "DynamoDB's URL; selects DynamoDB",
+        shown="",
+        secret=_password,
     )
     dynamodb_table_prefix: str = _setting("DYNAMODB_TABLE_PREFIX", _text, "", "Put before each table's name")
     aws_access_key_id: str | None = _setting("AWS_ACCESS_KEY_ID", _text, None, "For DynamoDB and S3", shown="")
-    aws_secret_access_key: str | None = _setting("AWS_SECRET_ACCESS_KEY", _text, None, "For DynamoDB and S3", shown="")
+    aws_secret_access_key: str | None = _setting(
+        "AWS_SECRET_ACCESS_KEY", _text, None, "For DynamoDB and S3", shown="", secret=_text
+    )
     aws_region: str = _setting("AWS_REGION", _text, "us-east-1", "For DynamoDB and S3")
 
     # Redis
     redis_url: str | None = _setting(
-        "REDIS_URL", _url("redis", "rediss", "redis+sentinel"), None, "Redis for several workers", shown=""
+        "REDIS_URL",
+        _url("redis", "rediss", "redis+sentinel"),
+        None,
+        "Redis for several workers",
+        shown="",
+        secret=_password,
     )
     redis_host: str | None = _setting("REDIS_HOST", _text, None, "Redis by its parts, without REDIS_URL", shown="")
     redis_port: int = _setting("REDIS_PORT", _whole(1, 65535, "a port"), 6379, "Beside REDIS_HOST")
-    redis_password: str | None = _setting("REDIS_PASSWORD", _text, None, "Beside REDIS_HOST", shown="")
+    redis_password: str | None = _setting("REDIS_PASSWORD", _text, None, "Beside REDIS_HOST", shown="", secret=_text)
 
     # Files
     file_storage: str = _setting(
@@ -224,7 +255,12 @@ class Settings:
     )
     s3_bucket: str = _setting("FILE_STORAGE_S3_BUCKET", _text, "chat-files", "Bucket of s3 files; stays private")
     s3_endpoint: str | None = _setting(
-        "FILE_STORAGE_S3_ENDPOINT", _url("http", "https"), None, "Another S3 than AWS's", shown=""
+        "FILE_STORAGE_S3_ENDPOINT",
+        _url("http", "https"),
+        None,
+        "Another S3 than AWS's",
+        shown="",
+        secret=_password,
     )
     s3_region: str = _setting("FILE_STORAGE_S3_REGION", _text, "us-east-1", "The bucket's region")
 
@@ -247,7 +283,8 @@ class Settings:
             try:
                 values[spec.name] = spec.metadata["read"](given)
             except ValueError as exc:
-                raise SettingsError(f"{name} must be {exc}, got {_without_password(given)!r}") from None
+                got = "what it is stays secret" if spec.metadata["secret"] else f"got {given!r}"
+                raise SettingsError(f"{name} must be {exc}, {got}") from None
         settings = cls(**values)
         settings.require_sense()
         return settings
@@ -259,8 +296,22 @@ class Settings:
                 f"WEB_CONCURRENCY must be 1 without Redis, got '{self.web_concurrency}': one process keeps presence, "
                 "limits and fan-out in its memory. Set REDIS_URL to run several workers."
             )
+        if self.is_production and self.auth_mode == "open" and not self.allow_open:
+            raise SettingsError(
+                "AUTH_MODE must not be 'open' with NODE_ENV=production: everybody would be whoever they say. "
+                "Set AUTH_MODE=jwt, or AUTH_ALLOW_OPEN=yes where something in front lets nobody in but your own."
+            )
         if self.auth_mode == "jwt":
             raise SettingsError("AUTH_MODE=jwt is not available in this version.")
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must stand in no log and no answer, wherever it was set."""
+        found = []
+        for spec in fields(self):
+            find, value = spec.metadata["secret"], getattr(self, spec.name)
+            if find is not None and value:
+                found.append(find(value))
+        return tuple(secret for secret in found if secret)
 
     @property
     def is_production(self) -> bool:
