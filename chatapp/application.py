@@ -15,6 +15,7 @@ from chatapp.settings import Settings
 from chatapp.transport import http, rest
 from chatapp.transport.auth import Authenticator
 from chatapp.transport.extension import Extension
+from chatapp.transport.gate import Gate
 from chatapp.transport.limits import RateLimits
 from chatapp.transport.rest.uploads import UploadRequest, discard_staged
 from chatapp.transport.sockets import create_socketio
@@ -39,7 +40,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     app = Flask("chatapp", static_folder=None)
     app.request_class = UploadRequest
     app.teardown_request(discard_staged)
-    http.prepare(app, settings)
+    http.prepare(app)
 
     limits = RateLimits(app, settings)
     bus = build_bus(settings)
@@ -63,4 +64,5 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
 
     app.extensions["chatapp"] = Extension(settings, chat, limits, authenticator, socketio)
     rest.register(app, version=VERSION)
+    app.wsgi_app = Gate(app.wsgi_app, settings)  # type: ignore[method-assign]
     return app

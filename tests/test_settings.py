@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from ipaddress import ip_network
 from pathlib import Path
@@ -18,7 +19,7 @@ LONG_SECRET = "a secret of 32 bytes or somewhat more"
 READ: list[tuple[str, str, str, Any]] = [
     ("HOST", "127.0.0.1", "host", "127.0.0.1"),
     ("PORT", "8080", "port", 8080),
-    ("NODE_ENV", "production", "environment", "production"),
+    ("NODE_ENV", "test", "environment", "test"),
     ("WEB_CONCURRENCY", "1", "web_concurrency", 1),
     ("LOG_LEVEL", "debug", "log_level", "debug"),
     ("LOG_FORMAT", "json", "log_format", "json"),
@@ -30,6 +31,7 @@ READ: list[tuple[str, str, str, Any]] = [
     ("AUTH_JWT_AUDIENCE", "chat", "auth_jwt_audience", "chat"),
     ("AUTH_JWT_ISSUER", "https://id.example", "auth_jwt_issuer", "https://id.example"),
     ("AUTH_ADMIN_ROLES", "admin, Jefe de área,", "auth_admin_roles", ("admin", "Jefe de área")),
+    ("AUTH_ALLOW_OPEN", "yes", "allow_open", True),
     ("LEGACY_FRONT_END", "on", "legacy_front_end", True),
     ("SOCKET_PATH", "/ws/", "socket_path", "/ws"),
     ("SOCKET_CORS_ORIGIN", "https://a.example/, http://b:1", "cors_origins", ("https://a.example", "http://b:1")),
@@ -134,6 +136,7 @@ WRONG = [
     ("AUTH_JWKS_URL", "https://id.example/jw ks", "a URL beginning with https://"),
     ("AUTH_JWKS_URL", "https://user@id.example/jwks", "without user and password"),
     ("AUTH_ADMIN_ROLES", ",", "words separated by commas"),
+    ("AUTH_ALLOW_OPEN", "maybe", "on or off"),
     ("LEGACY_FRONT_END", "maybe", "on or off"),
     ("RATE_LIMIT_ENABLED", "2", "on or off"),
     ("SOCKET_PATH", "socket.io", "a path like /socket.io"),
@@ -143,6 +146,9 @@ WRONG = [
     ("SOCKET_CORS_ORIGIN", "https://a.example,*", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://*.example.com", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://a.example/path", "origins like https://app.example.com"),
+    ("SOCKET_CORS_ORIGIN", "https://a.example?x", "origins like https://app.example.com"),
+    ("SOCKET_CORS_ORIGIN", "https://ana@a.example", "origins like https://app.example.com"),
+    ("SOCKET_CORS_ORIGIN", "null", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", ",", "origins like https://app.example.com"),
     ("PRESENCE_GRACE_SECONDS", "-1", "a number of seconds"),
     ("PRESENCE_GRACE_SECONDS", "nan", "a number of seconds"),
@@ -152,8 +158,6 @@ WRONG = [
     ("TRUSTED_PROXIES", "loopback", "the number of proxies in front, or their addresses"),
     ("TRUSTED_PROXIES", "10.0.0.1/8", "the number of proxies in front, or their addresses"),
     ("STORAGE_BACKEND", "mysql", "one of sqlite, dynamodb"),
-    ("DYNAMODB_ENDPOINT", "localhost:8000", "a URL beginning with http:// or https://"),
-    ("REDIS_URL", "localhost:6379", "a URL beginning with redis:// or rediss://"),
     ("FILE_STORAGE_TYPE", "ftp", "one of local, s3, aws"),
     ("FILE_UPLOAD_MAX_SIZE", "10MB", "a number of bytes"),
     ("FILE_UPLOAD_MAX_SIZE", "0", "a number of bytes"),
@@ -180,6 +184,76 @@ def test_wrong_value_stops_with_its_name_the_value_and_what_was_expected(
     assert text.endswith(f"got {given!r}")
 
 
+SECRET = "s3cret-8141"
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "expected"),
+    [
+        ("REDIS_URL", SECRET, "a URL beginning with redis:// or rediss://"),
+        ("REDIS_URL", f"http://:{SECRET}@cache:6379", "a URL beginning with redis:// or rediss://"),
+        ("REDIS_URL", f"redis://:{SECRET} @cache:6379", "a URL beginning with redis:// or rediss://"),
+        ("DYNAMODB_ENDPOINT", f"ana:{SECRET}@localhost:8000", "a URL beginning with http:// or https://"),
+        ("FILE_STORAGE_S3_ENDPOINT", f"s3://ana:{SECRET}@localhost", "a URL beginning with http:// or https://"),
+    ],
+)
+def test_a_wrong_value_that_may_hold_a_secret_is_not_shown(variable: str, given: str, expected: str) -> None:
+    with pytest.raises(SettingsError) as stopped:
+        Settings.from_env({variable: given})
+    assert str(stopped.value) == f"{variable} must be {expected_whole(expected)}, what it is stays secret"
+    assert stopped.value.__cause__ is None
+    assert stopped.value.__suppress_context__
+
+
+def expected_whole(expected: str) -> str:
+    return expected + " or redis+sentinel://" if "redis" in expected else expected
+
+
+@pytest.mark.parametrize(
+    ("given", "secrets"),
+    [
+        ({}, ()),
+        ({"redis_url": "redis://cache:6379/0"}, ()),
+        ({"redis_url": f"rediss://ana:{SECRET}@cache:6379/0"}, (SECRET,)),
+        ({"redis_url": f"redis+sentinel://:{SECRET}@one:1,two:2/main"}, (SECRET,)),
+        ({"redis_password": SECRET, "aws_secret_access_key": "other"}, ("other", SECRET)),
+        ({"s3_endpoint": f"http://ana:{SECRET}@localhost"}, (SECRET,)),
+    ],
+)
+def test_settings_know_what_must_stay_secret(given: dict[str, Any], secrets: tuple[str, ...]) -> None:
+    assert Settings(**given).secrets() == secrets
+
+
+SECRET_BEARING = {
+    "DYNAMODB_ENDPOINT",
+    "AWS_SECRET_ACCESS_KEY",
+    "REDIS_URL",
+    "REDIS_PASSWORD",
+    "FILE_STORAGE_S3_ENDPOINT",
+}
+
+
+def test_variables_that_sound_like_secrets_are_secret() -> None:
+    secret = {spec.metadata["env"] for spec in fields(Settings) if spec.metadata["secret"]}
+    sounding = {name for name in readers() if re.search("SECRET|PASSWORD|PRIVATE", name)}
+    assert secret >= SECRET_BEARING | sounding
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("https://App.Example.com", "https://app.example.com"),
+        ("https://app.example.com:443", "https://app.example.com"),
+        ("http://app.example.com:80", "http://app.example.com"),
+        ("https://app.example.com:80", "https://app.example.com:80"),
+        ("http://app.example.com:443", "http://app.example.com:443"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_origins_are_read_as_browsers_write_them(given: str, read: str) -> None:
+    assert Settings.from_env({"SOCKET_CORS_ORIGIN": given}).cors_origins == (read,)
+
+
 @pytest.mark.parametrize("word", ["on", "ON", "true", "1", "yes"])
 def test_switches_know_the_usual_words_for_on(word: str) -> None:
     assert Settings.from_env({"LEGACY_FRONT_END": word}).legacy_front_end is True
@@ -194,6 +268,17 @@ def test_trusted_proxies_may_be_networks() -> None:
     settings = Settings.from_env({"TRUSTED_PROXIES": "10.0.0.0/8, 127.0.0.1, ::1"})
     networks = tuple(ip_network(text) for text in ("10.0.0.0/8", "127.0.0.1", "::1"))
     assert settings.trusted_proxies == TrustedProxies(networks=networks)
+
+
+# ---------------------------------------------------------------- who may be trusted
+def test_production_does_not_believe_everybody_unless_told_twice() -> None:
+    with pytest.raises(
+        SettingsError, match=r"^AUTH_MODE must not be 'open'.*Set AUTH_MODE=jwt, or AUTH_ALLOW_OPEN=yes"
+    ):
+        Settings.from_env({"NODE_ENV": "production"})
+    told = Settings.from_env({"NODE_ENV": "production", "AUTH_ALLOW_OPEN": "yes"})
+    assert (told.auth_mode, told.is_production) == ("open", True)
+    assert Settings.from_env({"NODE_ENV": "test"}).auth_mode == "open"
 
 
 # ---------------------------------------------------------------- engines
@@ -336,7 +421,7 @@ def test_settings_show_no_secret(variable: str, given: str) -> None:
     ],
 )
 def test_logs_are_json_in_production_unless_told_otherwise(env: dict[str, str], is_json: bool) -> None:
-    settings = Settings.from_env(env)
+    settings = Settings.from_env({"AUTH_ALLOW_OPEN": "yes", **env})
     assert settings.logs_json is is_json
     assert settings.is_production is (env.get("NODE_ENV") == "production")
 
@@ -381,10 +466,3 @@ def test_one_limit_alone_can_be_switched_off() -> None:
 
 def test_words_may_be_written_in_capitals() -> None:
     assert Settings.from_env({"LOG_LEVEL": "INFO"}).log_level == "info"
-
-
-def test_a_password_in_a_wrong_url_is_not_shown() -> None:
-    with pytest.raises(SettingsError) as stopped:
-        Settings.from_env({"REDIS_URL": "http://:s3cret@cache:6379"})
-    assert "s3cret" not in str(stopped.value)
-    assert "cache:6379" in str(stopped.value)

@@ -86,9 +86,6 @@ def _serve(name: str) -> Any:
         max_age=CACHE_SECONDS,
     )
     response.headers["Cache-Control"] = f"private, max-age={CACHE_SECONDS}"
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-    )
     return response
 
 
