@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from chatapp.domain.api_keys import ApiKey
+from chatapp.domain.audit import AuditDraft, AuditHead, AuditRecord
 from chatapp.domain.changes import Changes
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.events import Event
@@ -27,6 +29,7 @@ from chatapp.domain.models import (
     StoredFile,
     User,
 )
+from chatapp.domain.revocations import Revocation
 
 
 # ---------------------------------------------------------------- users
@@ -222,12 +225,67 @@ class MessageStore(Protocol):
         """Whether a message that is not deleted carries this file."""
 
 
+# ---------------------------------------------------------------- who gets in, and who did what
+class ApiKeyStore(Protocol):
+    def add(self, key: ApiKey) -> None:
+        """Raises Conflict when there is a key with this id."""
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """Also when it is revoked."""
+
+    def list_all(self) -> list[ApiKey]:
+        """Revoked ones too, in the order they were made."""
+
+    def revoke(self, key_id: str, *, now: datetime) -> ApiKey | None:
+        """The key afterwards; the first revocation's time stays. None for an unknown id."""
+
+    def touch(self, key: ApiKey, *, used_at: datetime) -> None:
+        """Sets ``last_used_at``, unless it is not ``key.last_used_at`` any more: of many who do so at once one
+        writes. An unknown id is ignored."""
+
+
+class RevocationStore(Protocol):
+    """One revocation for each user, and one for everybody."""
+
+    def revoke(self, revocation: Revocation) -> None:
+        """Of what it says now and what it said before, the later ``before`` stays."""
+
+    def version(self) -> str:
+        """Another text whenever a revocation has changed. What is asked each second: costs one small read."""
+
+    def list_all(self) -> list[Revocation]:
+        """In no particular order."""
+
+    def forget(self, *, until: datetime) -> None:
+        """Drop those whose ``before`` is not later."""
+
+
+class AuditLog(Protocol):
+    """Records that are only ever added, each to the end of one chain, whoever adds at the same time."""
+
+    def append(self, draft: AuditDraft) -> AuditRecord:
+        """One atomic write: the record that follows the head, and the new head."""
+
+    def records(self, *, after: int | None, limit: int) -> list[AuditRecord]:
+        """In their order, those after ``after``; None: all that is there, whatever its number.
+
+        Also what somebody has made of a record is shown: a part that is gone reads as empty.
+        """
+
+    def head(self) -> AuditHead:
+        """As it is kept apart from the records. Those up to it are there when this returns, unless somebody has
+        taken them away."""
+
+
 class Store(Protocol):
-    """One engine behind all three."""
+    """One engine behind all of these."""
 
     users: UserStore
     conversations: ConversationStore
     messages: MessageStore
+    api_keys: ApiKeyStore
+    revocations: RevocationStore
+    audit: AuditLog
 
     def arrive(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, list[InboxEntry]]:
         """``users.save``, and then ``conversations.marks`` of that user: who joins asks for both at once."""

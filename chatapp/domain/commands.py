@@ -7,6 +7,7 @@ really is the transport decides; services take ``actor=`` and never look at the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from chatapp.domain.models import Attachment, MessageType, Status
 
@@ -197,3 +198,11 @@ class Sync(Command):
     """What a client knows of its conversations: id and ``rev`` of each."""
 
     conversations: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeTokens(Command):
+    """Tokens issued before ``before`` (None: before now) to this user, or to everybody, are worth nothing any more."""
+
+    user_id: str | None = None
+    before: datetime | None = None

@@ -281,6 +281,14 @@ class UserDeleted(WorkerEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class TokensRevoked(WorkerEvent):
+    """Tokens issued before ``before``: of this user, of everybody where it is None."""
+
+    user_id: str | None
+    before: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesPurged(WorkerEvent):
     pass
 

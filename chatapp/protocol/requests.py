@@ -18,6 +18,7 @@ from chatapp.protocol.fields import (
     Flag,
     Id,
     Members,
+    Moment,
     Name,
     OneOf,
     Several,
@@ -101,6 +102,15 @@ class SaveUserSchema(CommandSchema):
 
     def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
         return {**data, "keep_avatar": "avatar" not in data}
+
+
+class RevokeTokensSchema(CommandSchema):
+    """Without ``userId`` everybody's; without ``before`` all that were issued until now."""
+
+    command = commands.RevokeTokens
+
+    user_id = Id(allow_none=True)
+    before = Moment(allow_none=True)
 
 
 class ListUsersSchema(CommandSchema):
