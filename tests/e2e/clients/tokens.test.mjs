@@ -7,6 +7,8 @@ import { World, answered, rest, withTimeout } from './harness.mjs';
 const SECRET = process.env.AUTH_JWT_SECRET;
 
 const tokenFor = (sub, claims = {}, expiresIn = 3600) => jwt.sign({ sub, ...claims }, SECRET, { expiresIn });
+const secondsAgo = (seconds) => Math.floor(Date.now() / 1000) - seconds;
+const expiredFor = (sub) => tokenFor(sub, { iat: secondsAgo(60) }, 30);
 const bearer = (token) => ({ headers: { Authorization: `Bearer ${token}` } });
 const profile = (userId) => ({ userId, name: userId, email: `${userId}@example.com` });
 
@@ -39,7 +41,7 @@ describe('tokens', { concurrency: 4 }, () => {
       [{ userId: id }, 'token_missing'],
       [{ token: 'x' }, 'token_invalid'],
       [{ token: other }, 'token_invalid'],
-      [{ token: tokenFor(id, {}, -60) }, 'token_expired'],
+      [{ token: expiredFor(id) }, 'token_expired'],
       [{ token: tokenFor(id), userId: world.id('María') }, 'identity_mismatch'],
     ]) {
       const { code: said, message } = await refusal(world, auth);
@@ -99,13 +101,13 @@ describe('tokens', { concurrency: 4 }, () => {
     assert.deepEqual(await juan.next('token_expired', undefined, 10_000), { code: 'token_expired' });
     assert.equal(await withTimeout('the end', gone), 'io server disconnect');
     assert.equal(juan.socket.active, false, 'the client does not come back by itself');
-    assert.equal((await refusal(world, { token: tokenFor(userId, {}, -1) })).code, 'token_expired');
+    assert.equal((await refusal(world, { token: expiredFor(userId) })).code, 'token_expired');
   });
 
   test('a revoked token is worth nothing any more, on open connections neither', async (t) => {
     const world = new World(t);
     const userId = world.id('Juan');
-    const old = tokenFor(userId, { iat: Math.floor(Date.now() / 1000) - 10 });
+    const old = tokenFor(userId, { iat: secondsAgo(10) });
     const [juan, maria] = [await come(world, 'Juan', { token: old }), await come(world, 'María')];
     const admin = bearer(tokenFor(world.id('Jefa'), { roles: ['admin'] }));
     const before = new Date(Date.now() - 5000).toISOString();
@@ -118,8 +120,7 @@ describe('tokens', { concurrency: 4 }, () => {
     assert.ok(Date.now() - began < 2000, 'within 2 s');
     assert.equal((await refusal(world, { token: old })).code, 'token_revoked');
     assert.equal((await answered(401, rest.get(`/api/users/${userId}`, bearer(old)))).code, 'token_revoked');
-    await maria.refused('token_revoked', 'refresh_token', { token: jwt.sign(
-      { sub: userId, iat: Math.floor(Date.now() / 1000) - 10 }, SECRET, { expiresIn: 60 }) });
+    await maria.refused('token_revoked', 'refresh_token', { token: old });
     assert.ok(maria.socket.connected);
     await come(world, 'Juan'); // with a newer one
   });
