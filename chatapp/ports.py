@@ -224,6 +224,10 @@ class MessageStore(Protocol):
     def refers_to_file(self, url: str) -> bool:
         """Whether a message that is not deleted carries this file."""
 
+    def shows_file(self, urls: Collection[str], *, user_id: str) -> bool:
+        """Whether a message that is not deleted carries one of these files, in a conversation where this user is a
+        participant at this moment. What it costs depends on how many messages carry the file, and on nothing else."""
+
 
 # ---------------------------------------------------------------- who gets in, and who did what
 class ApiKeyStore(Protocol):
@@ -350,6 +354,11 @@ class FileInspector(Protocol):
 
     def inspect(self, path: Path) -> Inspection:
         """Decide by content alone; what nothing recognises is ``application/octet-stream``."""
+
+    def clean(self, path: Path, media_type: str) -> bool:
+        """Take out of a picture, where it lies, what is not the picture: where and with what it was taken, comments,
+        whatever follows its end. Which way up it is stays, and no pixel changes. Files that are no JPEG, PNG, WebP or
+        GIF stay as they are. False, and it does too, when the bytes are not of that type after all."""
 
     def thumbnail(self, path: Path, target: Path) -> bool:
         """Write a small picture of an image to ``target``, as WebP and without metadata; False, and nothing is

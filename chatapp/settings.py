@@ -24,6 +24,9 @@ DOCUMENTED_TYPES = (
 RATE = re.compile(r"([1-9][0-9]{0,8})\s*(?:/|per)\s*([1-9][0-9]{0,8})?\s*(second|minute|hour|day)s?")
 
 
+SECRET_MIN_CHARS = 32
+"""As many as SHA-256 has bytes."""
+
 NO_LIMIT = "off"
 """In place of a rate."""
 
@@ -106,6 +109,12 @@ def _url(*schemes: str) -> Callable[[str], str]:
         return value
 
     return read
+
+
+def _secret(value: str) -> str:
+    if len(value) < SECRET_MIN_CHARS:
+        raise ValueError(f"a secret of at least {SECRET_MIN_CHARS} characters")
+    return value
 
 
 def _socket_path(value: str) -> str:
@@ -301,6 +310,14 @@ class Settings:
     upload_path: Path = _setting(
         "FILE_STORAGE_LOCAL_PATH", Path, Path("uploads"), "Folder of local files", shown="./uploads"
     )
+    file_url_secret: str | None = _setting(
+        "FILE_URL_SECRET",
+        _secret,
+        None,
+        "Signs the URLs of files, alike in all workers; by default AUTH_JWT_SECRET does",
+        shown="",
+        secret=_itself,
+    )
     s3_bucket: str = _setting("FILE_STORAGE_S3_BUCKET", _text, "chat-files", "Bucket of s3 files; stays private")
     s3_endpoint: str | None = _setting(
         "FILE_STORAGE_S3_ENDPOINT",
@@ -357,6 +374,10 @@ class Settings:
             raise SettingsError(
                 "AUTH_MODE must not be 'open' with NODE_ENV=production: everybody would be whoever they say. "
                 "Set AUTH_MODE=jwt, or AUTH_ALLOW_OPEN=yes where something in front lets nobody in but your own."
+            )
+        if self.auth_mode == "jwt" and self.redis is not None and not (self.file_url_secret or self.auth_jwt_secret):
+            raise SettingsError(
+                "FILE_URL_SECRET must be set beside REDIS_URL: a file's URL signed by one worker is opened at another."
             )
 
     def secrets(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import replace
+from secrets import token_bytes
 
 from chatapp.adapters.dynamodb_store import DynamoStore
 from chatapp.adapters.file_inspector import ContentInspector
@@ -20,13 +21,15 @@ from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Bus, EventPublisher, FileStore, Rooms, Store, TokenVerifier
+from chatapp.ports import Bus, Clock, EventPublisher, FileStore, Rooms, Store, TokenVerifier
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
+from chatapp.services.file_links import FileLinks, link_key
 from chatapp.services.files import FileService
 from chatapp.services.filials import Filials
 from chatapp.services.following import Following
@@ -123,6 +126,14 @@ def build_minter(settings: Settings) -> TokenMinter:
     )
 
 
+def build_links(settings: Settings, access: FileAccess, clock: Clock) -> FileLinks:
+    """Signed alike in all workers. Open mode asks nobody for proof, and so a key that everybody knows will do."""
+    secret = settings.file_url_secret or next((secret for _, secret in settings.auth_jwt_secret), None)
+    if secret is None and settings.auth_mode == "jwt":
+        return FileLinks(access, key=token_bytes(32), clock=clock)
+    return FileLinks(access, key=link_key(secret or ""), clock=clock)
+
+
 def build_chat(
     settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus, sessions: Sessions | None = None
 ) -> Chat:
@@ -132,6 +143,7 @@ def build_chat(
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
     sessions = sessions or NoSessions()
+    access = FileAccess(store, files)
     audience, sweeper = Audience(keeps=sessions.keeps), AttachmentSweeper(files)
     profiles = Profiles(
         store.users, changed=lambda user_id: publisher.relay(ProfileChanged(user_id), rooms=(EVERYONE,))
@@ -140,7 +152,7 @@ def build_chat(
     filials = Filials(store.users, isolated=settings.filial_isolation)
     teller = Teller(audience, presence, rooms, publisher)
     deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler)
-    messages = MessageService(store, files, audience, profiles, deliveries, sweeper, publisher, clock=clock, ids=ids)
+    messages = MessageService(store, access, audience, profiles, deliveries, sweeper, publisher, clock=clock, ids=ids)
     following = (
         Following(bus, audience, HereOrKept(shared, sessions), deliveries, clock=clock, scheduler=scheduler)
         if shared
@@ -212,6 +224,8 @@ def build_chat(
             allowed_types=settings.allowed_types,
             max_bytes=settings.upload_max_bytes,
         ),
+        file_access=access,
+        file_links=build_links(settings, access, clock),
         presence=presences,
         typing=typing,
         store=store,

@@ -139,6 +139,19 @@ UPLOADED: Example = {
     "isReply": True,
     "replyTo": "msg123",
 }
+SIGNATURE = "Dq0JzI1pSwPj0tG1oSp5cX2lW3mYv7uQe9rKaZt4bHc"
+ASK_FOR_LINKS: Example = {"urls": ["/api/files/filename.jpg", "/api/files/other.pdf"]}
+LINKS: Example = {
+    "links": [
+        {
+            "url": "/api/files/filename.jpg",
+            "signedUrl": f"/api/files/filename.jpg?ex=1737972900&u={JUAN}&sig={SIGNATURE}",
+            "expiresAt": "2025-01-27T10:15:00.000Z",
+            "code": None,
+        },
+        {"url": "/api/files/other.pdf", "signedUrl": None, "expiresAt": None, "code": "file_not_found"},
+    ]
+}
 ERROR: Example = {
     "statusCode": 404,
     "error": "Not Found",

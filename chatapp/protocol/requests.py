@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, pre_load, validates_schema
 
 from chatapp.domain import commands
+from chatapp.domain.file_names import clean_file_name
 from chatapp.domain.models import Attachment, ConversationType, MessageType, Status
 from chatapp.protocol.fields import (
     NAME_MAX_CHARS,
@@ -199,7 +200,7 @@ class SendMessageSchema(CommandSchema):
             "content": data["content"] or "",
             "message_type": MessageType(data["message_type"]),
             "recipient_id": data.get("recipient_id") or None,
-            "attachment": Attachment(url, name, size, kind) if url else None,
+            "attachment": Attachment(url, name and clean_file_name(name), size, kind) if url else None,
         }
 
 
@@ -237,6 +238,14 @@ class HistoryQuerySchema(WireSchema):
     def check_one_side(self, data: dict[str, Any], **_: Any) -> None:
         if data["before"] is not None and data["after"] is not None:
             raise ValidationError("Use either before or after.", "before")
+
+
+LINKS_MAX = 100
+"""Of one request; each is looked up. A page of history has at most so many, unless somebody asks for more."""
+
+
+class FileLinksBodySchema(WireSchema):
+    urls = Several(Text(min_chars=1, max_chars=URL_MAX_CHARS), min_items=1, max_items=LINKS_MAX, required=True)
 
 
 class UploadFormSchema(CommandSchema):

@@ -122,6 +122,19 @@ class UploadedSchema(WireSchema):
     reply_to = fields.String(required=True, allow_none=True)
 
 
+class FileLinkSchema(WireSchema):
+    """``code`` is null, or says why there is no link."""
+
+    url = fields.String(required=True)
+    signed_url = fields.String(required=True, allow_none=True)
+    expires_at = Time(required=True, allow_none=True)
+    code = fields.String(required=True, allow_none=True)
+
+
+class FileLinksSchema(WireSchema):
+    links = fields.List(fields.Nested(FileLinkSchema), required=True)
+
+
 # ---------------------------------------------------------------- answers of REST
 class UsersSchema(WireSchema):
     users = fields.List(fields.Nested(UserSchema), required=True)

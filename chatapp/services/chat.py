@@ -9,6 +9,8 @@ from chatapp.ports import Bus, FileStore, Store
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
+from chatapp.services.file_links import FileLinks
 from chatapp.services.files import FileService
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
@@ -24,6 +26,8 @@ class Chat:
     catch_up: CatchUpService
     deliveries: Deliveries
     files: FileService
+    file_access: FileAccess
+    file_links: FileLinks
     presence: PresenceService
     typing: TypingService
     store: Store

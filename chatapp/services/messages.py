@@ -25,11 +25,12 @@ from chatapp.domain.events import MessageDeleted, MessageEdited, MessageSent, Me
 from chatapp.domain.models import Actor, Attachment, InboxEntry, Message, MessageType, Page, Scope
 from chatapp.domain.rooms import EVERYONE
 from chatapp.domain.text import preview
-from chatapp.ports import Clock, EventPublisher, FileStore, Ids, Store
+from chatapp.ports import Clock, EventPublisher, Ids, Store
 from chatapp.services.actors import membership_of, require_admin, require_name, require_scope
-from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
+from chatapp.services.attachments import AVATAR_PREFIX, THUMBNAIL_ENDING, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
 from chatapp.services.profiles import Profiles
 
 EDIT_WINDOW = timedelta(minutes=15)
@@ -58,7 +59,7 @@ class MessageService:
     def __init__(
         self,
         store: Store,
-        files: FileStore,
+        access: FileAccess,
         audience: Audience,
         profiles: Profiles,
         deliveries: Deliveries,
@@ -70,7 +71,7 @@ class MessageService:
     ) -> None:
         self._store = store.messages
         self._conversations = store.conversations
-        self._files = files
+        self._access = access
         self._audience = audience
         self._profiles = profiles
         self._deliveries = deliveries
@@ -109,7 +110,7 @@ class MessageService:
             fingerprint = _fingerprint(command)
         if command.attachment or command.reply_to:
             try:
-                attachment, quote = self._known_file(command.attachment), self._quote(command)
+                attachment, quote = self._known_file(command.attachment, actor), self._quote(command)
             except (UnknownFile, ReplyTargetMissing):
                 # A repeated send is answered with its first message, whatever has become of what that one refers to.
                 first = self._store.find_repeated(draft, fingerprint=fingerprint)
@@ -122,15 +123,16 @@ class MessageService:
             self._deliveries.announce(MessageSent(sent.message, sent.conversation))
         return sent.message
 
-    def _known_file(self, attachment: Attachment | None) -> Attachment | None:
-        """What we know of our own file wins over what the client says of it."""
+    def _known_file(self, attachment: Attachment | None, actor: Actor) -> Attachment | None:
+        """What we know of our own file wins over what the client says of it. Who may not open a file cannot send it
+        either: whoever sees the message could."""
         name = file_name_in(attachment.url) if attachment else None
         if attachment is None or name is None:
             return attachment
-        if name.startswith(AVATAR_PREFIX):
+        if name.startswith(AVATAR_PREFIX) or name.endswith(THUMBNAIL_ENDING):
             raise UnknownFile(fileUrl=attachment.url)
         try:
-            file = self._files.open(name).file
+            file = self._access.open(name, actor=actor).file
         except FileNotStored as exc:
             raise UnknownFile(fileUrl=attachment.url) from exc
         thumbnail = file_url(file.thumbnail_name) if file.thumbnail_name else None

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -54,37 +53,37 @@ PEOPLE = ("cusco", "stranger", "former", "member", "creator", "admin")
 """``cusco`` is of another branch. The group is ``creator``'s and ``member``'s, and was once ``former``'s."""
 
 REST = """
-  operation                                           needs          cusco   stranger former  member  creator admin   key
-  GET /api/users                                      users:write    ok      ok       ok      ok      ok      ok      ok
-  POST /api/users                                     users:write    ok      ok       ok      ok      ok      ok      ok
-  GET /api/users/{user_id}                            users:write    filial  ok       ok      ok      ok      ok      ok
-  DELETE /api/users/{user_id}                         admin          admin   admin    admin   admin   admin   ok      ok
-  POST /api/users/{user_id}/avatar                    users:write    self    self     self    ok      self    ok      ok
-  DELETE /api/users/{user_id}/avatar                  users:write    self    self     self    ok      self    ok      ok
-  GET /api/conversations                              admin          admin   admin    admin   admin   admin   ok      ok
-  POST /api/conversations                             messages:send  filial  ok       ok      ok      ok      ok      ok
-  GET /api/conversations/{conversation_id}            admin          member  member   member  ok      ok      ok      ok
-  PATCH /api/conversations/{conversation_id}          messages:send  member  member   member  ok      ok      ok      ok
-  DELETE /api/conversations/{conversation_id}         admin          member  member   member  creator ok      ok      ok
-  GET /api/conversations/user/{user_id}               admin          self    self     self    ok      self    ok      ok
-  GET /api/conversations/{conversation_id}/changes    messages:send  member  member   member  ok      ok      ok      ok
-  POST /api/conversations/{conversation_id}/participants  messages:send  member  member   member  ok  ok      ok      ok
-  DELETE /api/conversations/{conversation_id}/participants/{user_id}  messages:send  creator creator creator ok ok ok ok
-  POST /api/conversations/{conversation_id}/mark-as-read  messages:send  member  member   member  ok  ok      member  ok
-  GET /api/messages                                   admin          admin   admin    admin   admin   admin   ok      ok
-  POST /api/messages                                  messages:send  member  member   member  ok      ok      member  ok
-  DELETE /api/messages                                admin          admin   admin    admin   admin   admin   ok      ok
-  GET /api/messages/{id}                              admin          member  member   member  ok      ok      ok      ok
-  DELETE /api/messages/{id}                           admin          sender  sender   sender  ok      sender  ok      ok
-  GET /api/messages/{id}/replies                      admin          member  member   member  ok      ok      ok      ok
-  GET /api/messages/{id}/with-replies                 admin          member  member   member  ok      ok      ok      ok
-  DELETE /api/messages/batch/{batch_size}             admin          admin   admin    admin   admin   admin   ok      ok
-  POST /api/upload                                    messages:send  member  member   member  ok      ok      member  ok
-  GET /api/files/{name}                               admin          hidden  hidden   hidden  ok      ok      ok      ok
-  POST /api/files/links                               admin          ok      ok       ok      ok      ok      ok      ok
-  POST /api/tokens/revoke                             admin          admin   admin    admin   admin   admin   ok      ok
-  GET /healthz                                        nothing        ok      ok       ok      ok      ok      ok      ok
-  GET /readyz                                         nothing        ok      ok       ok      ok      ok      ok      ok
+  operation                                       needs         cusco    stranger former   member   creator  admin    key
+  GET /api/users users:write ok ok ok ok ok ok ok
+  POST /api/users users:write ok ok ok ok ok ok ok
+  GET /api/users/{user_id} users:write filial ok ok ok ok ok ok
+  DELETE /api/users/{user_id} admin admin admin admin admin admin ok ok
+  POST /api/users/{user_id}/avatar users:write self self self ok self ok ok
+  DELETE /api/users/{user_id}/avatar users:write self self self ok self ok ok
+  GET /api/conversations admin admin admin admin admin admin ok ok
+  POST /api/conversations messages:send filial ok ok ok ok ok ok
+  GET /api/conversations/{conversation_id} admin member member member ok ok ok ok
+  PATCH /api/conversations/{conversation_id} messages:send member member member ok ok ok ok
+  DELETE /api/conversations/{conversation_id} admin member member member creator ok ok ok
+  GET /api/conversations/user/{user_id} admin self self self ok self ok ok
+  GET /api/conversations/{conversation_id}/changes messages:send member member member ok ok ok ok
+  POST /api/conversations/{conversation_id}/participants messages:send member member member ok ok ok ok
+  DELETE /api/conversations/{conversation_id}/participants/{user_id} messages:send creator creator creator ok ok ok ok
+  POST /api/conversations/{conversation_id}/mark-as-read messages:send member member member ok ok member ok
+  GET /api/messages admin admin admin admin admin admin ok ok
+  POST /api/messages messages:send member member member ok ok member ok
+  DELETE /api/messages admin admin admin admin admin admin ok ok
+  GET /api/messages/{id} admin member member member ok ok ok ok
+  DELETE /api/messages/{id} admin sender sender sender ok sender ok ok
+  GET /api/messages/{id}/replies admin member member member ok ok ok ok
+  GET /api/messages/{id}/with-replies admin member member member ok ok ok ok
+  DELETE /api/messages/batch/{batch_size} admin admin admin admin admin admin ok ok
+  POST /api/upload messages:send member member member ok ok member ok
+  GET /api/files/{name} admin hidden hidden hidden ok ok ok ok
+  POST /api/files/links admin ok ok ok ok ok ok ok
+  POST /api/tokens/revoke admin admin admin admin admin admin ok ok
+  GET /healthz nothing ok ok ok ok ok ok ok
+  GET /readyz nothing ok ok ok ok ok ok ok
 """
 
 SOCKET = """
@@ -239,9 +238,7 @@ BODIES: dict[str, Callable[[Place, str], Request]] = {
     "POST /api/conversations/{conversation_id}/participants": lambda place, who: {
         "json": {"participants": [place.newcomer], "addedBy": who}
     },
-    "DELETE /api/conversations/{conversation_id}/participants/{user_id}": lambda _, who: {
-        "params": {"removedBy": who}
-    },
+    "DELETE /api/conversations/{conversation_id}/participants/{user_id}": lambda _, who: {"params": {"removedBy": who}},
     "POST /api/conversations/{conversation_id}/mark-as-read": lambda _, who: {"json": {"userId": who}},
     "POST /api/messages": lambda place, who: {
         "json": {"conversationId": place.group, "senderId": who, "content": "hola"}

@@ -111,6 +111,7 @@ GOOD: list[tuple[type[WireSchema], dict[str, Any], Any]] = [
     ),
     (requests.HistoryQuerySchema, {}, {"limit": 100, "before": None, "after": None}),
     (requests.HistoryQuerySchema, {"limit": "500", "before": "7"}, {"limit": 500, "before": 7, "after": None}),
+    (requests.FileLinksBodySchema, {"urls": ["/api/files/a.png"]}, {"urls": ("/api/files/a.png",)}),
     (
         requests.UploadFormSchema,
         {"conversationId": "conv123", "senderId": "user123", "replyTo": "", "content": ""},

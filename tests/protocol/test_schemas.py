@@ -50,6 +50,8 @@ RULED = {
     schemas.UploadedSchema: (
         "fileUrl fileName fileSize fileType thumbnailUrl messageId conversationId senderId timestamp isReply replyTo"
     ),
+    schemas.FileLinkSchema: "url signedUrl expiresAt code",
+    schemas.FileLinksSchema: "links",
     schemas.UserConnectedSchema: "user userId name email status",
     schemas.UserDisconnectedSchema: "userId lastSeen",
     schemas.UserStatusSchema: "userId status lastSeen",

@@ -21,12 +21,13 @@ from chatapp.domain.errors import StoreUnavailable, Unavailable
 from chatapp.domain.events import Event, ProfileChanged
 from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Store
+from chatapp.ports import FileStore, Store
 from chatapp.protocol.outgoing import rows_by_event
-from chatapp.services.attachments import AttachmentSweeper, file_url
+from chatapp.services.attachments import THUMBNAIL_ENDING, AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
 from chatapp.services.filials import Filials
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
@@ -95,6 +96,7 @@ class World:
         bus: FakeBus | None = None,
         beside: World | None = None,
         store: Store | None = None,
+        files: FileStore | None = None,
         isolated: bool = False,
     ) -> None:
         self.clock = beside.clock if beside else FakeClock()
@@ -106,7 +108,8 @@ class World:
         shared = SharedPresence(bus, now=lambda: self.clock.now().timestamp()) if bus else None
         self.present = shared or MemoryPresence()
         self.store = store or (beside.store if beside else SqliteStore(folder / "chat.db"))
-        self.files = beside.files if beside else LocalFiles(folder / "uploads")
+        self.files = files or (beside.files if beside else LocalFiles(folder / "uploads"))
+        self.access = FileAccess(self.store, self.files)
         self.audience = Audience()
         self.profiles = Profiles(
             self.store.users,
@@ -121,7 +124,7 @@ class World:
             Replay(self.store, self.profiles), self.teller.tell, self.published, scheduler=self.scheduler
         )
         self.messages = MessageService(
-            self.store, self.files, self.audience, self.profiles, self.deliveries, sweeper, self.published, **time
+            self.store, self.access, self.audience, self.profiles, self.deliveries, sweeper, self.published, **time
         )
         self.following = following = None if shared is None else self._follow(shared)
         self.presence = PresenceService(
@@ -214,13 +217,15 @@ class World:
         command = CreateConversation(participants=(creator, other), is_group=False)
         return self.conversations.create(command, actor=Actor(creator))[0]
 
-    def say(self, conversation: Conversation, content: str = "hello", *, by: str = "ana", **fields: Any) -> Message:
+    def say(
+        self, conversation: Conversation, content: str = "hello", *, by: str | Actor = "ana", **fields: Any
+    ) -> Message:
         command = SendMessage(conversation_id=conversation.id, content=content, **fields)
-        return self.messages.send(command, actor=Actor(by))
+        return self.messages.send(command, actor=Actor(by) if isinstance(by, str) else by)
 
     def store_file(self, name: str = "photo.png", *, thumbnail: bool = False) -> Attachment:
         """Its bytes are at rest; known as an image of 3 bytes called ``Holiday.png``."""
-        small = f"small-{name}" if thumbnail else None
+        small = name.rsplit(".", 1)[0] + THUMBNAIL_ENDING if thumbnail else None
         for each in filter(None, (small, name)):
             source = self.files.staging() / each
             source.write_bytes(b"abc")

@@ -27,18 +27,20 @@ from chatapp.domain.errors import (
     IdempotencyKeyReused,
     InvalidData,
     NotAParticipant,
+    NotIdentified,
     ReplyTargetMissing,
     StoreUnavailable,
     TooLarge,
     UserNotFound,
 )
 from chatapp.domain.events import MessageSent
-from chatapp.domain.models import OPERATOR, Actor, Message, MessageType, StoredFile
+from chatapp.domain.models import OPERATOR, Actor, Message, MessageType, Scope, Standing, StoredFile
 from chatapp.ports import Appended, LocalDownload
 from chatapp.services.attachments import AttachmentSweeper, file_name_in
 from chatapp.services.audience import Audience
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
 from chatapp.services.files import AVATAR_MAX_BYTES, FileService, IncomingFile, Uploaded
 from chatapp.services.filials import Filials
 from chatapp.services.messages import MessageService
@@ -85,9 +87,10 @@ class House:
             clock=self.clock,
             ids=self.ids,
         )
+        self.access = FileAccess(self.store, self.file_store)
         self.messages = MessageService(
             self.store,
-            self.file_store,
+            self.access,
             self.audience,
             self.profiles,
             deliveries,
@@ -149,7 +152,7 @@ class House:
         return self.download(url).path.read_bytes()
 
     def download(self, url: str | None) -> LocalDownload:
-        found = self.files.open(file_name_in(url or "") or "")
+        found = self.access.open(file_name_in(url or "") or "", actor=Actor())
         assert isinstance(found, LocalDownload)
         return found
 
@@ -279,6 +282,19 @@ def test_one_of_conversation_and_sender_is_not_enough(
     with pytest.raises(InvalidData) as caught:
         house.files.upload(UploadFile(conversation_id=conversation_id), house.incoming(TEXT), actor=actor)
     assert caught.value.details == {"fields": {missing: ["required"]}}
+    assert house.stored() == set()
+
+
+def test_who_is_known_by_a_token_may_only_store_a_file_and_it_is_theirs(house: House) -> None:
+    uploaded = house.files.upload(UploadFile(), house.incoming(TEXT), actor=Actor("ana", Standing.USER))
+    assert uploaded.message is None
+    assert house.download(uploaded.attachment.url).file.uploader_id == "ana"
+
+
+def test_a_file_cannot_be_sent_in_nobodys_name(house: House) -> None:
+    nobody = Actor(standing=Standing.KEY, scopes=frozenset({Scope.ADMIN}))
+    with pytest.raises(NotIdentified):
+        house.send(actor=nobody)
     assert house.stored() == set()
 
 
@@ -517,4 +533,4 @@ def test_an_avatar_that_cannot_be_saved_leaves_no_bytes(house: House) -> None:
 @pytest.mark.parametrize("name", ["missing.png", "../chat.db", ".meta", "", "a/b"])
 def test_a_name_that_is_not_stored_is_not_found(house: House, name: str) -> None:
     with pytest.raises(FileNotStored):
-        house.files.open(name)
+        house.access.open(name, actor=Actor())

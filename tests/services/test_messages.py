@@ -276,7 +276,7 @@ def test_what_is_known_of_a_file_wins_over_what_the_client_says(world: World, pr
     claimed = Attachment(f"{prefix}photo.png", None, 999_999, "application/x-evil", "https://evil.example/t.png")
     message = world.say(world.group("ana", "bea"), message_type=MessageType.FILE, attachment=claimed)
     assert message.attachment == Attachment(
-        "/api/files/photo.png", "Holiday.png", 3, "image/png", "/api/files/small-photo.png"
+        "/api/files/photo.png", "Holiday.png", 3, "image/png", "/api/files/photo-thumb.webp"
     )
 
 
@@ -490,7 +490,7 @@ def test_a_deleted_message_leaves_a_tombstone_and_its_file_goes(world: World) ->
     tombstone = world.messages.delete_own(DeleteMessage(message_id=message.id), actor=Actor("ana"))
     assert (tombstone.is_deleted, tombstone.content, tombstone.attachment) == (True, "", None)
     assert world.events() == [MessageDeleted(message.id, group.id, 1, 2)]
-    for name in ("photo.png", "small-photo.png"):
+    for name in ("photo.png", "photo-thumb.webp"):
         with pytest.raises(FileNotStored):
             world.files.open(name)
 

@@ -28,7 +28,14 @@ def register(app: Flask, *, version: str) -> None:
     )
     api = ChatApi(app)
     teach(api.ma_plugin)
-    for resource in (users.blueprint, conversations.blueprint, messages.blueprint, files.blueprint, health.blueprint):
+    for resource in (
+        users.blueprint,
+        conversations.blueprint,
+        messages.blueprint,
+        files.blueprint,
+        files.downloads,
+        health.blueprint,
+    ):
         api.register_blueprint(resource)
-    for page in (files.downloads, documents.blueprint, documents.browser):
+    for page in (files.older, documents.blueprint, documents.browser):
         app.register_blueprint(page)
