@@ -19,8 +19,10 @@ from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Bus, EventPublisher, FileStore, Rooms, Store
+from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
@@ -32,6 +34,7 @@ from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
+from chatapp.services.revocations import RevocationService
 from chatapp.services.sessions import HereOrKept, NoSessions, Sessions
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
@@ -77,6 +80,14 @@ def build_files(settings: Settings) -> FileStore:
 
 def build_bus(settings: Settings) -> Bus:
     return RedisBus(settings.redis, worker_id=uuid.uuid4().hex) if settings.redis else LocalBus()
+
+
+def build_audit(store: Store) -> AuditService:
+    return AuditService(store.audit, clock=SystemClock())
+
+
+def build_api_keys(store: Store, audit: AuditService) -> ApiKeyService:
+    return ApiKeyService(store.api_keys, audit, clock=SystemClock(), scheduler=GeventScheduler(), now=time.monotonic)
 
 
 def build_chat(
@@ -130,6 +141,9 @@ def build_chat(
         grace_seconds=settings.presence_grace_seconds,
         following=following,
     )
+    audit = build_audit(store)
+    revocations = RevocationService(store.revocations, audit, publisher, clock=clock, scheduler=scheduler)
+    revocations.start()
     if shared and following:
         replica = Replica(
             bus,
@@ -142,6 +156,7 @@ def build_chat(
             conversations,
             messages,
             presences,
+            revocations,
             scheduler=scheduler,
             sessions=sessions,
         )
@@ -167,6 +182,9 @@ def build_chat(
         ),
         presence=presences,
         typing=typing,
+        api_keys=build_api_keys(store, audit),
+        revocations=revocations,
+        audit=audit,
         store=store,
         file_store=files,
         bus=bus,

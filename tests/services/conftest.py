@@ -25,6 +25,7 @@ from chatapp.ports import Store
 from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.following import Following
@@ -33,6 +34,7 @@ from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
+from chatapp.services.revocations import RevocationService
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
@@ -145,6 +147,10 @@ class World:
         self.users = UserService(
             self.store, self.present, self.conversations, self.profiles, self.rooms, self.published, **time
         )
+        self.audit = AuditService(self.store.audit, clock=self.clock)
+        self.revocations = RevocationService(
+            self.store.revocations, self.audit, self.published, clock=self.clock, scheduler=self.scheduler
+        )
         save_people(self.store)
         if shared and following:
             following.start()
@@ -165,6 +171,7 @@ class World:
             self.conversations,
             self.messages,
             self.presence,
+            self.revocations,
             scheduler=self.scheduler,
         )
         self.replica.start()
