@@ -53,11 +53,12 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     tokens = build_tokens(settings)
     authenticator = Authenticator(
         tokens.verify if tokens else None,
-        find_key=lambda _secret: ("", ()),
-        is_revoked=lambda _user_id, _issued_at: False,
+        find_key=chat.api_keys.authenticate,
+        is_revoked=chat.revocations.is_revoked,
         admin_roles=settings.auth_admin_roles,
     )
     namespace = ChatNamespace(chat, settings, limits, recovery, authenticator, scheduler=scheduler, clock=SystemClock())
+    chat.revocations.on_revoked = namespace.revoke
     socketio.on_namespace(namespace)
     answer_connects(socketio.server, namespace.greet)
     Watchdog(socketio.server).start()

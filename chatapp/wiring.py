@@ -22,8 +22,10 @@ from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Bus, Clock, EventPublisher, FileStore, Rooms, Store, TokenVerifier
+from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
@@ -38,6 +40,7 @@ from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
+from chatapp.services.revocations import RevocationService
 from chatapp.services.sessions import HereOrKept, NoSessions, Sessions
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
@@ -126,12 +129,19 @@ def build_minter(settings: Settings) -> TokenMinter:
     )
 
 
-def build_links(settings: Settings, access: FileAccess, clock: Clock) -> FileLinks:
+def build_links(settings: Settings, access: FileAccess, clock: Clock, revocations: RevocationService) -> FileLinks:
     """Signed alike in all workers. Open mode asks nobody for proof, and so a key that everybody knows will do."""
     secret = settings.file_url_secret or next((secret for _, secret in settings.auth_jwt_secret), None)
-    if secret is None and settings.auth_mode == "jwt":
-        return FileLinks(access, key=token_bytes(32), clock=clock)
-    return FileLinks(access, key=link_key(secret or ""), clock=clock)
+    key = token_bytes(32) if secret is None and settings.auth_mode == "jwt" else link_key(secret or "")
+    return FileLinks(access, key=key, clock=clock, is_revoked=revocations.is_revoked)
+
+
+def build_audit(store: Store) -> AuditService:
+    return AuditService(store.audit, clock=SystemClock())
+
+
+def build_api_keys(store: Store, audit: AuditService) -> ApiKeyService:
+    return ApiKeyService(store.api_keys, audit, clock=SystemClock(), scheduler=GeventScheduler(), now=time.monotonic)
 
 
 def build_chat(
@@ -152,7 +162,13 @@ def build_chat(
     filials = Filials(store.users, isolated=settings.filial_isolation)
     teller = Teller(audience, presence, rooms, publisher)
     deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler)
-    messages = MessageService(store, access, audience, profiles, deliveries, sweeper, publisher, clock=clock, ids=ids)
+    audit = build_audit(store)
+    revocations = RevocationService(store.revocations, audit, publisher, clock=clock, scheduler=scheduler)
+    if settings.auth_mode == "jwt":
+        revocations.start()
+    messages = MessageService(
+        store, access, audience, profiles, deliveries, sweeper, publisher, audit, clock=clock, ids=ids
+    )
     following = (
         Following(bus, audience, HereOrKept(shared, sessions), deliveries, clock=clock, scheduler=scheduler)
         if shared
@@ -169,11 +185,24 @@ def build_chat(
         deliveries,
         sweeper,
         publisher,
+        audit,
         clock=clock,
         ids=ids,
         following=following,
     )
-    users = UserService(store, presence, conversations, profiles, filials, rooms, publisher, clock=clock, ids=ids)
+    users = UserService(
+        store,
+        presence,
+        conversations,
+        profiles,
+        filials,
+        rooms,
+        publisher,
+        revocations,
+        audit,
+        clock=clock,
+        ids=ids,
+    )
     typing = TypingService(store, presence, profiles, publisher, scheduler=scheduler)
     presences = PresenceService(
         store,
@@ -201,6 +230,7 @@ def build_chat(
             conversations,
             messages,
             presences,
+            revocations,
             scheduler=scheduler,
             sessions=sessions,
         )
@@ -225,9 +255,12 @@ def build_chat(
             max_bytes=settings.upload_max_bytes,
         ),
         file_access=access,
-        file_links=build_links(settings, access, clock),
+        file_links=build_links(settings, access, clock, revocations),
         presence=presences,
         typing=typing,
+        api_keys=build_api_keys(store, audit),
+        revocations=revocations,
+        audit=audit,
         store=store,
         file_store=files,
         bus=bus,

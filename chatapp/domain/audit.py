@@ -87,11 +87,13 @@ def make_draft(
 
 
 def name_of(actor: Actor) -> str:
-    """``claimed`` is somebody whom nothing has proved (AUTH_MODE=open)."""
+    """``claimed`` is somebody whom nothing has proved, ``anybody`` who has not even said a name (AUTH_MODE=open)."""
     if actor.standing is Standing.KEY:
         return f"key:{actor.key_id}"
-    if actor.user_id is None:
+    if actor.standing is Standing.OPERATOR:
         return "operator"
+    if actor.user_id is None:
+        return "anybody"
     return f"{'claimed' if actor.standing is Standing.TRUSTED else 'user'}:{actor.user_id}"
 
 
@@ -118,10 +120,13 @@ def hash_of(draft: AuditDraft, seq: int, previous: str) -> str:
 
 # ---------------------------------------------------------------- checking
 class Chain:
-    """Follows records from the first on. ``head`` is the last that was good."""
+    """Follows records from the first on. ``head`` is the last that was good; ``remembers`` whether one of them had the
+    hash that somebody ``noted``."""
 
-    def __init__(self) -> None:
+    def __init__(self, noted: str | None = None) -> None:
         self.head = AuditHead()
+        self.remembers = noted is None
+        self._noted = noted
 
     def follow(self, records: Iterable[AuditRecord]) -> Flaw | None:
         for record in records:
@@ -129,6 +134,7 @@ class Chain:
             if reason is not None:
                 return Flaw(self.head.seq + 1, reason)
             self.head = AuditHead(record.seq, record.hash)
+            self.remembers = self.remembers or record.hash == self._noted
         return None
 
     def _fault_of(self, record: AuditRecord) -> str | None:

@@ -44,8 +44,10 @@ class Scope(StrEnum):
 class Standing(Enum):
     """How far an actor is believed."""
 
+    OPERATOR = "operator"
+    """Who runs commands on the server's own machine."""
     TRUSTED = "trusted"
-    """The operator, and everybody in open mode: is whoever they say, and may do all that does not need a name."""
+    """Everybody in open mode: is whoever they say, and may do all that does not need a name."""
     USER = "user"
     """By their token; may do what is theirs."""
     ADMIN = "admin"
@@ -70,11 +72,10 @@ class Actor:
     @property
     def is_admin(self) -> bool:
         """Whether all of the chat is theirs to see and to change."""
-        return self.standing in (Standing.TRUSTED, Standing.ADMIN) or Scope.ADMIN in self.scopes
+        return self.standing in (Standing.OPERATOR, Standing.TRUSTED, Standing.ADMIN) or Scope.ADMIN in self.scopes
 
 
-OPERATOR = Actor()
-"""Who runs commands on the server's own machine."""
+OPERATOR = Actor(standing=Standing.OPERATOR)
 
 
 @dataclass(frozen=True, slots=True)

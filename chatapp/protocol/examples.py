@@ -126,6 +126,10 @@ CHANGES: Example = {
     "truncated": False,
 }
 
+REVOKE_TOKENS: Example = {"userId": JUAN, "before": SENT}
+
+REVOCATION: Example = REVOKE_TOKENS
+
 UPLOADED: Example = {
     "fileUrl": "/api/files/filename.jpg",
     "fileName": "original-name.jpg",

@@ -337,6 +337,11 @@ class ServerDrainingSchema(WireSchema):
 
 
 # ---------------------------------------------------------------- tokens
+class RevocationSchema(WireSchema):
+    user_id = fields.String(required=True, allow_none=True, metadata={"description": "Null: everybody's"})
+    before = Time(required=True)
+
+
 class TokenRefreshedSchema(WireSchema):
     expires_at = Time(required=True, allow_none=True, metadata={"description": "Null in open mode"})
 

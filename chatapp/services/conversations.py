@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from chatapp.domain.audit import AuditAction
 from chatapp.domain.commands import (
     AddParticipants,
     CreateConversation,
@@ -42,6 +43,7 @@ from chatapp.ports import Clock, Deleted, Departure, EventPublisher, Ids, Presen
 from chatapp.services.actors import membership_of, require_admin, require_name, require_scope, require_self
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.filials import Filials
 from chatapp.services.following import Follows, NotFollowing
@@ -65,6 +67,7 @@ class ConversationService:
         deliveries: Deliveries,
         sweeper: AttachmentSweeper,
         publisher: EventPublisher,
+        audit: AuditService,
         *,
         clock: Clock,
         ids: Ids,
@@ -81,6 +84,7 @@ class ConversationService:
         self._deliveries = deliveries
         self._sweeper = sweeper
         self._publisher = publisher
+        self._audit = audit
         self._clock = clock
         self._ids = ids
         self._following = following or NotFollowing()
@@ -154,6 +158,7 @@ class ConversationService:
     def list_all(self, query: ListPage, *, actor: Actor) -> Page[Conversation]:
         """Raises InvalidData for a cursor it did not make, AdminOnly, ScopeMissing."""
         require_admin(actor)
+        self._audit.record(AuditAction.DATA_EXPORT, "conversations", actor, limit=query.limit, cursor=query.cursor)
         return self._store.list_all(limit=query.limit, cursor=query.cursor)
 
     def _require_users(self, user_ids: Collection[str], actor: Actor) -> None:
@@ -254,6 +259,7 @@ class ConversationService:
             raise NotGroupCreator(conversationId=before.id, userId=actor.user_id)
         now, by = self._clock.now(), actor.user_id or before.created_by
         user, remover = self._profiles.find(command.user_id), self._profiles.find(by)
+        self._audit.record(AuditAction.PARTICIPANT_REMOVE, f"conversation:{before.id}", actor, userId=command.user_id)
         departure = self._store.remove_participant(before.id, command.user_id, by=by, now=now)
         group = departure.conversation
         self._teller.let_go(group.id, command.user_id)
@@ -317,6 +323,10 @@ class ConversationService:
                 require_admin(actor)
             if conversation.created_by != actor.user_id:
                 raise NotGroupCreator(conversationId=conversation_id, userId=actor.user_id)
+        lost = self.get(conversation_id)
+        self._audit.record(
+            AuditAction.CONVERSATION_DELETE, f"conversation:{lost.id}", actor, name=lost.name, messages=lost.last_seq
+        )
         gone = self._store.delete(conversation_id)
         self._close(gone)
         return gone

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from chatapp.domain.audit import AuditAction
 from chatapp.domain.commands import DeleteMessage, EditMessage, ListPage, ReadHistory, SendMessage
 from chatapp.domain.errors import (
     ConversationNotFound,
@@ -29,6 +30,7 @@ from chatapp.ports import Clock, EventPublisher, Ids, Store
 from chatapp.services.actors import membership_of, require_admin, require_name, require_scope
 from chatapp.services.attachments import AVATAR_PREFIX, THUMBNAIL_ENDING, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.file_access import FileAccess
 from chatapp.services.profiles import Profiles
@@ -65,6 +67,7 @@ class MessageService:
         deliveries: Deliveries,
         sweeper: AttachmentSweeper,
         publisher: EventPublisher,
+        audit: AuditService,
         *,
         clock: Clock,
         ids: Ids,
@@ -77,6 +80,7 @@ class MessageService:
         self._deliveries = deliveries
         self._sweeper = sweeper
         self._publisher = publisher
+        self._audit = audit
         self._clock = clock
         self._ids = ids
 
@@ -172,17 +176,21 @@ class MessageService:
 
     def delete_own(self, command: DeleteMessage, *, actor: Actor) -> Message:
         """Raises MessageNotFound, NotMessageSender, ScopeMissing."""
-        return self._retract(self._require_own(command.message_id, actor).id)
+        return self._retract(self._require_own(command.message_id, actor), actor)
 
     def delete(self, message_id: str, *, actor: Actor) -> Message:
         """Leave a tombstone, of an own message or as an administrator; again is fine.
 
         Raises MessageNotFound, NotMessageSender, ScopeMissing.
         """
-        return self._retract(message_id if actor.is_admin else self._require_own(message_id, actor).id)
+        message = self._require(message_id) if actor.is_admin else self._require_own(message_id, actor)
+        return self._retract(message, actor)
 
-    def _retract(self, message_id: str) -> Message:
-        retracted = self._store.delete(message_id)
+    def _retract(self, message: Message, actor: Actor) -> Message:
+        if not message.is_deleted:
+            of = {"conversationId": message.conversation_id, "senderId": message.sender_id}
+            self._audit.record(AuditAction.MESSAGE_DELETE, f"message:{message.id}", actor, **of)
+        retracted = self._store.delete(message.id)
         tombstone = retracted.message
         if retracted.rev:
             event = MessageDeleted(tombstone.id, tombstone.conversation_id, tombstone.seq, retracted.rev)
@@ -196,6 +204,7 @@ class MessageService:
         Raises AdminOnly, ScopeMissing.
         """
         require_admin(actor)
+        self._audit.record(AuditAction.MESSAGES_PURGE, "messages", actor)
         count = 0
         try:
             while True:
@@ -261,6 +270,7 @@ class MessageService:
     def list_all(self, query: ListPage, *, actor: Actor) -> Page[Message]:
         """Raises InvalidData for a cursor it did not make, AdminOnly, ScopeMissing."""
         require_admin(actor)
+        self._audit.record(AuditAction.DATA_EXPORT, "messages", actor, limit=query.limit, cursor=query.cursor)
         return self._store.list_all(limit=query.limit, cursor=query.cursor)
 
     def _require(self, message_id: str) -> Message:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
-from chatapp.domain.commands import ListUsers, RemoveParticipant, SaveUser
+from chatapp.domain.audit import AuditAction
+from chatapp.domain.commands import ListUsers, RemoveParticipant, RevokeTokens, SaveUser
 from chatapp.domain.errors import ConversationNotFound, InvalidData, NotAParticipant, UserNotFound
 from chatapp.domain.events import UserDeleted
 from chatapp.domain.models import Actor, Page, Scope, Standing, User
@@ -16,9 +17,11 @@ from chatapp.domain.rooms import user_room
 from chatapp.domain.text import sort_key
 from chatapp.ports import Clock, EventPublisher, Ids, Presence, Rooms, Store
 from chatapp.services.actors import require_admin, require_scope, require_self, vouched
+from chatapp.services.audit import AuditService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.filials import Filials, shares
 from chatapp.services.profiles import Profiles
+from chatapp.services.revocations import RevocationService
 
 Position = tuple[bool, str, str]
 """Where a page ended: among the online or not, sort key, id."""
@@ -37,6 +40,8 @@ class UserService:
         filials: Filials,
         rooms: Rooms,
         publisher: EventPublisher,
+        revocations: RevocationService,
+        audit: AuditService,
         *,
         clock: Clock,
         ids: Ids,
@@ -49,6 +54,8 @@ class UserService:
         self._filials = filials
         self._rooms = rooms
         self._publisher = publisher
+        self._revocations = revocations
+        self._audit = audit
         self._clock = clock
         self._ids = ids
 
@@ -87,12 +94,14 @@ class UserService:
         return self.require(user_id), before
 
     def delete(self, user_id: str, *, actor: Actor) -> User:
-        """Out of every group, then out of the directory; the sockets are closed.
+        """Out of every group, then out of the directory; the sockets are closed, and the tokens revoked.
 
         Raises UserNotFound, AdminOnly, ScopeMissing.
         """
         require_admin(actor)
         user = self.require(user_id)
+        self._audit.record(AuditAction.USER_DELETE, f"user:{user_id}", actor, name=user.name)
+        self._revocations.revoke(RevokeTokens(user_id=user_id), actor=actor)
         for entry in self._inboxes.inbox(user_id):
             if entry.conversation.is_group:
                 self._take_out(entry.conversation.id, user_id)

@@ -13,6 +13,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from chatapp.domain.api_keys import ApiKey
 from chatapp.domain.errors import IdentityMismatch, InvalidData, NoProof, TokenInvalid, TokenRevoked
 from chatapp.domain.identity import Identity
 from chatapp.domain.models import Actor, Scope, Standing
@@ -55,13 +56,13 @@ class Authenticator:
     def __init__(
         self,
         verify: Callable[[str], Identity] | None,
-        find_key: Callable[[str], tuple[str, Collection[Scope]]],
+        find_key: Callable[[str], ApiKey],
         is_revoked: Callable[[str, datetime], bool],
         *,
         admin_roles: Collection[str],
     ) -> None:
-        """Without ``verify``, which raises TokenInvalid and TokenExpired, it is open mode. ``find_key`` gives an API
-        key's id and scopes, or raises KeyInvalid; ``is_revoked`` is asked with a user and when the token was issued."""
+        """Without ``verify``, which raises TokenInvalid and TokenExpired, it is open mode. ``find_key`` raises
+        KeyInvalid; ``is_revoked`` is asked with a user and when the token was issued."""
         self._verify = verify
         self._find_key = find_key
         self._is_revoked = is_revoked
@@ -112,5 +113,5 @@ class Authenticator:
         return identity is not None and self._is_revoked(identity.user_id, identity.issued_at)
 
     def _by_key(self, secret: str) -> Caller:
-        key_id, scopes = self._find_key(secret)
-        return Caller(Standing.KEY, scopes=frozenset(scopes), key_id=key_id)
+        key = self._find_key(secret)
+        return Caller(Standing.KEY, scopes=key.scopes, key_id=key.id)

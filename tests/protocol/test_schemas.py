@@ -79,6 +79,7 @@ RULED = {
     schemas.GroupLeftSchema: f"{LEFT_FIELDS} groupDeleted deletedMessagesCount",
     schemas.GroupDeletedSchema: "conversationId conversationName deletedMessagesCount timestamp",
     schemas.ServerDrainingSchema: "reconnectInMs",
+    schemas.RevocationSchema: "userId before",
     schemas.TokenRefreshedSchema: "expiresAt",
     schemas.TokenExpiringSchema: "inMs",
     schemas.TokenExpiredSchema: "code",

@@ -25,6 +25,7 @@ from chatapp.ports import FileStore, Store
 from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import THUMBNAIL_ENDING, AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.file_access import FileAccess
@@ -35,6 +36,7 @@ from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
+from chatapp.services.revocations import RevocationService
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
@@ -123,8 +125,20 @@ class World:
         self.deliveries = Deliveries(
             Replay(self.store, self.profiles), self.teller.tell, self.published, scheduler=self.scheduler
         )
+        self.audit = AuditService(self.store.audit, clock=self.clock)
+        self.revocations = RevocationService(
+            self.store.revocations, self.audit, self.published, clock=self.clock, scheduler=self.scheduler
+        )
         self.messages = MessageService(
-            self.store, self.access, self.audience, self.profiles, self.deliveries, sweeper, self.published, **time
+            self.store,
+            self.access,
+            self.audience,
+            self.profiles,
+            self.deliveries,
+            sweeper,
+            self.published,
+            self.audit,
+            **time,
         )
         self.following = following = None if shared is None else self._follow(shared)
         self.presence = PresenceService(
@@ -152,6 +166,7 @@ class World:
             self.deliveries,
             sweeper,
             self.published,
+            self.audit,
             following=following,
             **time,
         )
@@ -163,6 +178,8 @@ class World:
             self.filials,
             self.rooms,
             self.published,
+            self.revocations,
+            self.audit,
             **time,
         )
         save_people(self.store)
@@ -185,6 +202,7 @@ class World:
             self.conversations,
             self.messages,
             self.presence,
+            self.revocations,
             scheduler=self.scheduler,
         )
         self.replica.start()

@@ -38,6 +38,7 @@ from chatapp.domain.models import OPERATOR, Actor, Message, MessageType, Scope, 
 from chatapp.ports import Appended, LocalDownload
 from chatapp.services.attachments import AttachmentSweeper, file_name_in
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.file_access import FileAccess
@@ -46,6 +47,7 @@ from chatapp.services.filials import Filials
 from chatapp.services.messages import MessageService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replay import Replay
+from chatapp.services.revocations import RevocationService
 from chatapp.services.telling import Teller
 from chatapp.services.users import UserService
 from chatapp.settings import Settings
@@ -73,6 +75,10 @@ class House:
             Replay(self.store, self.profiles), teller.tell, self.publisher, scheduler=ManualScheduler(self.clock)
         )
         filials = Filials(self.store.users, isolated=False)
+        audit, scheduler = AuditService(self.store.audit, clock=self.clock), ManualScheduler(self.clock)
+        revocations = RevocationService(
+            self.store.revocations, audit, self.publisher, clock=self.clock, scheduler=scheduler
+        )
         self.conversations = ConversationService(
             self.store,
             self.presence,
@@ -84,6 +90,7 @@ class House:
             deliveries,
             self.sweeper,
             self.publisher,
+            audit,
             clock=self.clock,
             ids=self.ids,
         )
@@ -96,6 +103,7 @@ class House:
             deliveries,
             self.sweeper,
             self.publisher,
+            audit,
             clock=self.clock,
             ids=self.ids,
         )
@@ -107,6 +115,8 @@ class House:
             filials,
             self.rooms,
             self.publisher,
+            revocations,
+            audit,
             clock=self.clock,
             ids=self.ids,
         )

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from chatapp.domain.api_keys import ApiKey
+from chatapp.domain.errors import KeyInvalid
 from chatapp.transport.auth import ANYBODY, Authenticator, Caller
 from chatapp.transport.sockets.connections import Connection
 
-OPEN = Authenticator(None, lambda _secret: ("", ()), lambda _user_id, _issued_at: False, admin_roles=())
+
+def _no_key(_secret: str) -> ApiKey:
+    raise KeyInvalid
+
+
+OPEN = Authenticator(None, _no_key, lambda _user_id, _issued_at: False, admin_roles=())
 """Open mode."""
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from chatapp.domain.api_keys import ApiKey
 from chatapp.domain.errors import (
     ChatError,
     IdentityMismatch,
@@ -39,10 +40,10 @@ def verify(token: str) -> Identity:
     return TOKENS[token]
 
 
-def find_key(secret: str) -> tuple[str, tuple[Scope, ...]]:
+def find_key(secret: str) -> ApiKey:
     if secret != "ck_good":
         raise KeyInvalid
-    return "key-1", (Scope.MESSAGES_SEND,)
+    return ApiKey("key-1", "the shop", frozenset({Scope.MESSAGES_SEND}), NOW, digest="")
 
 
 JWT = Authenticator(

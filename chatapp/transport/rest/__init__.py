@@ -7,7 +7,7 @@ from flask_smorest import Api
 
 from chatapp.protocol.json_schemas import teach
 from chatapp.protocol.schemas import HttpErrorSchema
-from chatapp.transport.rest import conversations, documents, files, health, messages, users
+from chatapp.transport.rest import conversations, documents, files, health, messages, tokens, users
 
 
 class ChatApi(Api):
@@ -34,6 +34,7 @@ def register(app: Flask, *, version: str) -> None:
         messages.blueprint,
         files.blueprint,
         files.downloads,
+        tokens.blueprint,
         health.blueprint,
     ):
         api.register_blueprint(resource)
