@@ -189,6 +189,21 @@ def test_a_key_in_constant_use_is_revoked_too(one: Worker, two: Worker, clock: F
     assert refused_after * 0.1 <= TRUST_SECONDS
 
 
+def test_noting_a_use_does_not_make_a_key_believed_for_longer(
+    one: Worker, two: Worker, scheduler: ManualScheduler
+) -> None:
+    key, secret = create(one)
+    two.authenticate(secret)
+    scheduler.advance(59.5)
+    two.authenticate(secret)
+    one.revoke(key.id, by=OPERATOR)
+    scheduler.advance(0.5)
+    two.authenticate(secret)  # a minute is over, and this use is noted
+    scheduler.advance(0.5)
+    with pytest.raises(KeyInvalid):
+        two.authenticate(secret)
+
+
 def test_while_the_store_is_away_a_key_is_believed_no_longer_than_else(
     one: Worker, store: Store, clock: FakeClock
 ) -> None:
