@@ -58,7 +58,7 @@ class FileLinks:
 
     # ------------------------------------------------------------ signing
     def sign(self, urls: Iterable[str], *, actor: Actor) -> list[FileLink]:
-        """One for each URL, in their order. 
+        """One for each URL, in their order.
 
         Raises NotIdentified, ScopeMissing, and whatever engine fails.
         """

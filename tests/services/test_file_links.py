@@ -68,7 +68,7 @@ def test_what_may_not_be_opened_is_not_signed_and_the_rest_is(links: FileLinks, 
         (OPERATOR, Actor(None, Standing.ADMIN)),
         (Actor("zoe"), Actor("zoe", Standing.ADMIN)),
         (Actor("zoe", Standing.ADMIN), Actor("zoe", Standing.ADMIN)),
-        (Actor("bea", Standing.KEY, frozenset({Scope.ADMIN})), BEA),
+        (Actor("bea", Standing.KEY, frozenset({Scope.ADMIN})), Actor("bea", Standing.ADMIN)),
     ],
 )
 def test_a_link_gives_no_more_than_its_asker_has(

@@ -183,7 +183,7 @@ class ChatNamespace(Namespace):
             return self._refuse(connection, row, call, "internal_error")
         self.server.manager.settle(socket_id)  # or the acknowledgement would overtake what it stands for
         if row is not None and row.success:
-            self._tell(connection, row.success, row.success.schema.dump(row.success.body(result)))
+            self._tell(connection, row.success, row.success.body(result))
         if not call.wants_ack:
             return None
         return {"ok": True, "data": row.result.dump(result) if row and row.result else None}
@@ -207,12 +207,16 @@ class ChatNamespace(Namespace):
         failure = describe(error, connection.language)
         if row is not None and row.failure:
             body = {"error": failure.message, "code": failure.code, "details": failure.details}
-            self._tell(connection, row.failure, row.failure.schema.dump(body))
+            self._tell(connection, row.failure, body)
         if not call.wants_ack:
-            self._tell(connection, outgoing.ERROR, {"event": call.event, **_told(failure)})
+            self._emit(connection, outgoing.ERROR, {"event": call.event, **_told(failure)})
         return {"ok": False, "error": _told(failure)}
 
     def _tell(self, connection: Connection, direct: Direct, body: Any) -> None:
+        """``body`` is what the row's schema dumps."""
+        self._emit(connection, direct, direct.schema.dump(body))
+
+    def _emit(self, connection: Connection, direct: Direct, body: Any) -> None:
         self.server.emit(direct.name, body, to=connection.socket_id, namespace=NAMESPACE)
 
 
