@@ -113,7 +113,7 @@ def file_hosts(settings: Settings) -> tuple[str, ...]:
             f"https://s3.{region}.amazonaws.com",
         )
     scheme, _, rest = settings.s3_endpoint.partition("://")
-    host = rest.partition("/")[0].rpartition("@")[2]
+    host = rest.partition("/")[0]
     return (f"{scheme}://{host}", f"{scheme}://{bucket}.{host}")
 
 
