@@ -48,9 +48,8 @@ def configure_logs(settings: Settings) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    level = getattr(logging, settings.log_level.upper())
-    root.setLevel(max(level, logging.WARNING))  # boto at DEBUG logs each request with its body and its signature
-    logging.getLogger("chatapp").setLevel(level)
+    root.setLevel(settings.log_level.upper())
+    handler.addFilter(_ours_or_a_warning)
     handler.addFilter(_one_line)  # of the handler: a logger's own filters do not see what its children log
     logging.getLogger(LIBRARY).setLevel(logging.WARNING)
     logging.getLogger("geventwebsocket").setLevel(logging.WARNING)  # its access log; ours has the request's id
@@ -73,6 +72,11 @@ def _renderers(*, as_json: bool) -> list[Any]:
     return [
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
     ]
+
+
+def _ours_or_a_warning(record: logging.LogRecord) -> bool:
+    """At DEBUG boto logs each request, with its body and what signs it."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] == "chatapp"
 
 
 def _one_line(record: logging.LogRecord) -> bool:

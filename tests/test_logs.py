@@ -21,7 +21,7 @@ API_KEY = "ck_" + "Ab-_" * 10 + "xyz"
 @pytest.fixture(params=["json", "text"])
 def begin_logging(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
     """To be called by the test itself: its stream is another than the fixtures'."""
-    names = (None, "chatapp", "chatapp.library", "geventwebsocket")
+    names = (None, "chatapp.library", "geventwebsocket")
     before = [(logging.getLogger(name), logging.getLogger(name).level) for name in names]
     handlers = logging.getLogger().handlers
     settings = Settings(log_level="debug", log_format=request.param, redis_password=PASSWORD)
