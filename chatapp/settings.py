@@ -117,6 +117,13 @@ def _secret(value: str) -> str:
     return value
 
 
+def _endpoint(value: str) -> str:
+    """Of AWS's like, which take keys and no password; engines quote the URL in what they say of their failures."""
+    if not re.fullmatch(r"https?://[^\s@]+", value):
+        raise ValueError("a URL beginning with http:// or https://, without user and password")
+    return value
+
+
 def _socket_path(value: str) -> str:
     if not re.fullmatch(r"(/[\w.-]+)+/?", value):
         raise ValueError("a path like /socket.io")
@@ -267,7 +274,7 @@ class Settings:
     )
     dynamodb_endpoint: str | None = _setting(
         "DYNAMODB_ENDPOINT",
-        _url("http", "https"),
+        _endpoint,
         None,
         "DynamoDB's URL; selects DynamoDB",
         shown="",
@@ -321,7 +328,7 @@ class Settings:
     s3_bucket: str = _setting("FILE_STORAGE_S3_BUCKET", _text, "chat-files", "Bucket of s3 files; stays private")
     s3_endpoint: str | None = _setting(
         "FILE_STORAGE_S3_ENDPOINT",
-        _url("http", "https"),
+        _endpoint,
         None,
         "Another S3 than AWS's",
         shown="",

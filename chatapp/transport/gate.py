@@ -17,7 +17,7 @@ from chatapp.domain.errors import ChatError, OriginNotAllowed, TokenInUrl
 from chatapp.settings import Settings
 from chatapp.transport.addresses import client_address, is_encrypted
 from chatapp.transport.errors import Failure, describe, error_text, language_of
-from chatapp.transport.origins import PREFLIGHT_HEADERS, Origins, is_preflight
+from chatapp.transport.origins import Origins, is_preflight, preflight_headers
 from chatapp.transport.security_headers import HSTS, Headers, completed, policies, policy_of
 
 log = structlog.get_logger(__name__)
@@ -53,7 +53,7 @@ class Gate:
         except ChatError as refusal:
             return self._refuse(refusal, environ, start)
         if is_preflight(environ):
-            start("200 OK", PREFLIGHT_HEADERS)
+            start("200 OK", preflight_headers(environ))
             return []
         return self._application(environ, start)
 
@@ -113,7 +113,7 @@ def file_hosts(settings: Settings) -> tuple[str, ...]:
             f"https://s3.{region}.amazonaws.com",
         )
     scheme, _, rest = settings.s3_endpoint.partition("://")
-    host = rest.partition("/")[0].rpartition("@")[2]
+    host = rest.partition("/")[0]
     return (f"{scheme}://{host}", f"{scheme}://{bucket}.{host}")
 
 

@@ -6,14 +6,16 @@ on the list is refused. Who sends no ``Origin`` is no page: servers and mobile a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 Headers = list[tuple[str, str]]
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-ASKED_FOR = "Authorization, Content-Type, Range, If-None-Match, X-Request-Id"
 EXPOSED = "Accept-Ranges, Content-Disposition, Content-Range, ETag, Link, Retry-After, X-Request-Id"
+
+NAMES = re.compile(r"[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*", re.ASCII)
 
 PREFLIGHT_SECONDS = 600
 """As long as any browser keeps an answer but Firefox, which would keep it for a day."""
@@ -53,12 +55,14 @@ def is_preflight(environ: Mapping[str, str]) -> bool:
     )
 
 
-PREFLIGHT_HEADERS: Headers = [
-    ("Access-Control-Allow-Methods", METHODS),
-    ("Access-Control-Allow-Headers", ASKED_FOR),
-    ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS)),
-    ("Content-Length", "0"),
-]
+def preflight_headers(environ: Mapping[str, str]) -> Headers:
+    """A page may send what headers it likes: clients have some of their own, and none of ours is believed for being
+    there."""
+    headers = [("Access-Control-Allow-Methods", METHODS), ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS))]
+    asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+    if NAMES.fullmatch(asked):
+        headers.append(("Access-Control-Allow-Headers", asked))
+    return [*headers, ("Vary", "Access-Control-Request-Headers"), ("Content-Length", "0")]
 
 
 def _is_our_own(origin: str, environ: Mapping[str, str]) -> bool:

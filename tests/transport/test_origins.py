@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatapp.transport.origins import Origins, is_preflight
+from chatapp.transport.origins import Origins, is_preflight, preflight_headers
 
 LISTED = ("https://app.example.com", "http://localhost:8080")
 
@@ -78,3 +78,21 @@ def test_a_preflight_is_an_options_that_a_page_asks() -> None:
     assert not is_preflight({**asked, "REQUEST_METHOD": "GET"})
     for name in ("HTTP_ORIGIN", "HTTP_ACCESS_CONTROL_REQUEST_METHOD"):
         assert not is_preflight({kept: value for kept, value in asked.items() if kept != name})
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [
+        ("authorization, content-type", "authorization, content-type"),
+        ("x-mine", "x-mine"),
+        (None, None),
+        ("", None),
+        ("a b", None),
+        ("a\r\nset-cookie: x", None),
+        ("a,,b", None),
+        ("ñ", None),
+    ],
+)
+def test_a_page_may_send_the_headers_that_it_asks_for(asked: str | None, allowed: str | None) -> None:
+    given = {} if asked is None else {"HTTP_ACCESS_CONTROL_REQUEST_HEADERS": asked}
+    assert dict(preflight_headers(given)).get("Access-Control-Allow-Headers") == allowed
