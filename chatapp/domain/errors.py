@@ -69,6 +69,12 @@ class NotATextMessage(InvalidData):
     code = "not_a_text_message"
 
 
+class TokenInUrl(InvalidData):
+    """``details["parameter"]`` names it. URLs end up in logs, histories and referrers."""
+
+    code = "token_in_url"
+
+
 class NotIdentified(ChatError):
     """The connection or request says nobody's name."""
 
@@ -101,6 +107,12 @@ class KeyInvalid(NoProof):
 
 class Forbidden(ChatError):
     code = "forbidden"
+
+
+class OriginNotAllowed(Forbidden):
+    """A web page of an origin that is not on the list."""
+
+    code = "origin_not_allowed"
 
 
 class IdentityMismatch(Forbidden):
@@ -177,6 +189,12 @@ class Conflict(ChatError):
 
 class MessageDeletedAlready(Conflict):
     code = "message_deleted"
+
+
+class TooSlow(ChatError):
+    """Who asks takes too long to say what."""
+
+    code = "request_timeout"
 
 
 class TooLarge(ChatError):

@@ -126,6 +126,10 @@ CHANGES: Example = {
     "truncated": False,
 }
 
+REVOKE_TOKENS: Example = {"userId": JUAN, "before": SENT}
+
+REVOCATION: Example = REVOKE_TOKENS
+
 UPLOADED: Example = {
     "fileUrl": "/api/files/filename.jpg",
     "fileName": "original-name.jpg",
@@ -200,6 +204,7 @@ _INCOMING: dict[str, Example] = {
         "filials": ["sucursal1"],
         "avatar": "avatar.jpg",
     },
+    "refresh_token": {"token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyMTIzIn0.c2lnbmF0dXJl"},
     "user_leave": {"userId": JUAN},
     "join_room": _IN_ROOM,
     "leave_room": _IN_ROOM,
@@ -319,6 +324,8 @@ _OUTGOING: dict[str, Example] = {
         "details": {"conversationId": PRIVATE},
     },
     "server_draining": {"reconnectInMs": 2350},
+    "token_expiring": {"inMs": 60000},
+    "token_expired": {"code": "token_expired"},
 }
 
 EVENT_EXAMPLES: dict[str, Example] = {**_INCOMING, **_OUTGOING}

@@ -19,6 +19,7 @@ from chatapp.protocol.fields import (
     Flag,
     Id,
     Members,
+    Moment,
     Name,
     OneOf,
     Several,
@@ -32,15 +33,25 @@ from chatapp.protocol.schemas import CONVERSATION_TYPES, MESSAGE_TYPES, STATUSES
 FILE_URL_SCHEMES = ("/api/files/", "/uploads/", "https://", "http://")
 """What a ``fileUrl`` may begin with; ``javascript:`` and ``data:`` would run in a careless client."""
 
+TOKEN_MAX_CHARS = 8192
+"""What servers in front of us take as one header."""
+
 
 # ---------------------------------------------------------------- connecting
 class HandshakeSchema(WireSchema):
-    """``auth`` of a connection. Clients put more into it than we read: their own token, their version."""
+    """``auth`` of a connection. Clients put more into it than we read, such as their version."""
 
     class Meta:
         unknown = EXCLUDE
 
     user_id = Id(load_default=None, allow_none=True)
+    token = Text(max_chars=TOKEN_MAX_CHARS, load_default=None, allow_none=True)
+
+
+class RefreshTokenSchema(CommandSchema):
+    command = commands.RefreshToken
+
+    token = Text(min_chars=1, max_chars=TOKEN_MAX_CHARS, required=True)
 
 
 # ---------------------------------------------------------------- users
@@ -92,6 +103,15 @@ class SaveUserSchema(CommandSchema):
 
     def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
         return {**data, "keep_avatar": "avatar" not in data}
+
+
+class RevokeTokensSchema(CommandSchema):
+    """Without ``userId`` everybody's; without ``before`` all that were issued until now."""
+
+    command = commands.RevokeTokens
+
+    user_id = Id(allow_none=True)
+    before = Moment(allow_none=True)
 
 
 class ListUsersSchema(CommandSchema):

@@ -336,6 +336,24 @@ class ServerDrainingSchema(WireSchema):
     )
 
 
+# ---------------------------------------------------------------- tokens
+class RevocationSchema(WireSchema):
+    user_id = fields.String(required=True, allow_none=True, metadata={"description": "Null: everybody's"})
+    before = Time(required=True)
+
+
+class TokenRefreshedSchema(WireSchema):
+    expires_at = Time(required=True, allow_none=True, metadata={"description": "Null in open mode"})
+
+
+class TokenExpiringSchema(WireSchema):
+    in_ms = fields.Integer(required=True, metadata={"description": "Milliseconds until this connection is closed"})
+
+
+class TokenExpiredSchema(WireSchema):
+    code = fields.String(required=True, metadata={"description": "token_expired or token_revoked"})
+
+
 # ---------------------------------------------------------------- failures
 class FailureSchema(WireSchema):
     code = fields.String(required=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from chatapp.domain.errors import Unavailable
 from chatapp.ports import Bus, FileStore, Store
+from chatapp.services.api_keys import ApiKeyService
+from chatapp.services.audit import AuditService
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
@@ -14,6 +16,7 @@ from chatapp.services.file_links import FileLinks
 from chatapp.services.files import FileService
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
+from chatapp.services.revocations import RevocationService
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
 
@@ -30,6 +33,9 @@ class Chat:
     file_links: FileLinks
     presence: PresenceService
     typing: TypingService
+    api_keys: ApiKeyService
+    revocations: RevocationService
+    audit: AuditService
     store: Store
     file_store: FileStore
     bus: Bus

@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from chatapp.domain.errors import FileNotStored, LinkExpired, LinkInvalid
-from chatapp.domain.models import Actor, Standing
+from chatapp.domain.models import Actor, Scope, Standing
 from chatapp.ports import Clock
-from chatapp.services.actors import require_name
+from chatapp.services.actors import require_name, require_scope
 from chatapp.services.attachments import file_name_in
 from chatapp.services.file_access import FileAccess
 
@@ -50,9 +50,7 @@ def link_key(secret: str) -> bytes:
 
 
 class FileLinks:
-    def __init__(
-        self, access: FileAccess, *, key: bytes, clock: Clock, is_revoked: IsRevoked = lambda _user_id, _at: False
-    ) -> None:
+    def __init__(self, access: FileAccess, *, key: bytes, clock: Clock, is_revoked: IsRevoked) -> None:
         self._access = access
         self._key = key
         self._clock = clock
@@ -60,9 +58,9 @@ class FileLinks:
 
     # ------------------------------------------------------------ signing
     def sign(self, urls: Iterable[str], *, actor: Actor) -> list[FileLink]:
-        """One for each URL, in their order. An API key must name whom the links are for.
+        """One for each URL, in their order.
 
-        Raises NotIdentified, and whatever engine fails.
+        Raises NotIdentified, ScopeMissing, and whatever engine fails.
         """
         holder = _holder(actor)
         expires_at = self._clock.now().replace(microsecond=0) + LIFETIME
@@ -107,6 +105,7 @@ class FileLinks:
 
 def _holder(actor: Actor) -> Actor:
     """Whoever will use the link: a user, or somebody who sees all."""
-    if actor.standing in (Standing.TRUSTED, Standing.ADMIN):
+    if actor.is_admin:
         return Actor(actor.user_id, Standing.ADMIN)
+    require_scope(actor, Scope.ADMIN)
     return Actor(require_name(actor), Standing.USER)

@@ -12,9 +12,9 @@ from pathlib import Path
 from chatapp.domain.commands import SendMessage, UploadFile
 from chatapp.domain.errors import FileInfected, FileNotStored, FileTypeNotAllowed, InvalidData, TooLarge
 from chatapp.domain.media_types import UNKNOWN, extension_for, is_allowed
-from chatapp.domain.models import Actor, Attachment, Message, MessageType, Standing, StoredFile, User
+from chatapp.domain.models import Actor, Attachment, Message, MessageType, Scope, Standing, StoredFile, User
 from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection, VirusScanner
-from chatapp.services.actors import require_name
+from chatapp.services.actors import require_name, require_scope, require_self
 from chatapp.services.attachments import AVATAR_PREFIX, THUMBNAIL_ENDING, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.conversations import ConversationService
 from chatapp.services.messages import MessageService
@@ -79,6 +79,7 @@ class FileService:
 
         Raises TooLarge, FileTypeNotAllowed, FileInfected, ScannerUnavailable, and what ``MessageService.send`` raises.
         """
+        require_scope(actor, Scope.MESSAGES_SEND)
         if actor.standing is Standing.TRUSTED and (command.conversation_id is None) != (actor.user_id is None):
             missing = "senderId" if actor.user_id is None else "conversationId"
             raise InvalidData({missing: ["required"]})
@@ -96,9 +97,11 @@ class FileService:
             self._sweeper.sweep([attachment])  # a repeated upload: the first one's bytes stay, these go
         return Uploaded(message.attachment or attachment, message)
 
-    def set_avatar(self, user_id: str, incoming: IncomingFile) -> User:
-        """Raises UserNotFound, InvalidData, TooLarge, FileTypeNotAllowed, FileInfected, ScannerUnavailable."""
-        self._users.get(user_id)
+    def set_avatar(self, user_id: str, incoming: IncomingFile, *, actor: Actor) -> User:
+        """Raises UserNotFound, InvalidData, TooLarge, FileTypeNotAllowed, FileInfected, ScannerUnavailable,
+        IdentityMismatch, ScopeMissing."""
+        require_self(actor, user_id, Scope.USERS_WRITE)
+        self._users.require(user_id)
         attachment, _ = self._store(incoming, Actor(user_id), as_avatar=True)
         try:
             user, before = self._users.set_avatar(user_id, attachment.url)
@@ -108,8 +111,9 @@ class FileService:
         self._sweep_avatar(user_id, before)
         return user
 
-    def remove_avatar(self, user_id: str) -> User:
-        """Raises UserNotFound."""
+    def remove_avatar(self, user_id: str, *, actor: Actor) -> User:
+        """Raises UserNotFound, IdentityMismatch, ScopeMissing."""
+        require_self(actor, user_id, Scope.USERS_WRITE)
         user, before = self._users.set_avatar(user_id, None)
         self._sweep_avatar(user_id, before)
         return user

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from chatapp.domain.errors import ChatError, RateLimited
+from chatapp.protocol.wire_json import WireJson
 
 Texts = tuple[str, str]
 """Spanish, English."""
@@ -26,6 +27,13 @@ ERRORS: dict[str, tuple[int, Texts]] = {
     "reply_target_missing": (400, ("El mensaje original no existe", "The original message does not exist")),
     "unknown_file": (400, ("El archivo no existe", "The file does not exist")),
     "not_a_text_message": (400, ("Solo se editan mensajes de texto", "Only text messages can be edited")),
+    "token_in_url": (
+        400,
+        (
+            "Un token no va en la URL: use Authorization o auth",
+            "A token has no place in a URL: use Authorization or auth",
+        ),
+    ),
     "bad_request": (400, ("Petición incorrecta", "Bad request")),
     "not_identified": (401, ("Identifíquese primero", "Identify yourself first")),
     "token_missing": (401, ("Falta el token", "A token is required")),
@@ -34,6 +42,7 @@ ERRORS: dict[str, tuple[int, Texts]] = {
     "token_revoked": (401, ("El token ha sido revocado", "The token has been revoked")),
     "key_invalid": (401, ("La clave de API no es válida", "The API key is not valid")),
     "forbidden": (403, ("No permitido", "Not allowed")),
+    "origin_not_allowed": (403, ("Origen no permitido", "Origin not allowed")),
     "identity_mismatch": (403, ("La petición nombra a otra persona", "The request names somebody else")),
     "admin_only": (403, ("Solo para administradores", "For administrators only")),
     "scope_missing": (403, ("La clave de API no tiene ese permiso", "The API key does not have that scope")),
@@ -50,6 +59,7 @@ ERRORS: dict[str, tuple[int, Texts]] = {
     "message_not_found": (404, ("Mensaje no encontrado", "Message not found")),
     "file_not_found": (404, ("Archivo no encontrado", "File not found")),
     "method_not_allowed": (405, ("Método no permitido", "Method not allowed")),
+    "request_timeout": (408, ("La petición tardó demasiado", "The request took too long")),
     "conflict": (409, ("Conflicto con el estado actual", "Conflict with the current state")),
     "message_deleted": (409, ("El mensaje fue eliminado", "The message was deleted")),
     "too_large": (413, ("Demasiado grande", "Too large")),
@@ -101,6 +111,20 @@ def describe(error: ChatError | str, language: str, details: dict[str, Any] | No
         wait = max(1, math.ceil(error.retry_after * 1000))  # a client that comes back then must be let in
         details = {**details, "retryAfterMs": wait}
     return Failure(code, status, english if language == "en" else spanish, details, wait)
+
+
+def error_text(failure: Failure, request_id: str) -> str:
+    """The body of an HTTP answer."""
+    return WireJson.dumps(
+        {
+            "statusCode": failure.status,
+            "error": failure.phrase,
+            "code": failure.code,
+            "message": failure.message,
+            "details": failure.details,
+            "requestId": request_id,
+        }
+    )
 
 
 def _public(error: ChatError) -> dict[str, Any]:

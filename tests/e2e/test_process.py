@@ -87,6 +87,7 @@ WRONG = [
     ("TRUSTED_PROXIES", "everybody"),
     ("PRESENCE_GRACE_SECONDS", "-1"),
 ]
+"""None of them may hold a secret; those that may are ``tests/test_settings.py``'s."""
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
@@ -107,6 +108,21 @@ def test_two_workers_without_redis_refuse_to_start(tmp_path: Path) -> None:
     (sentence,) = stopped.stderr.strip().splitlines()
     assert "WEB_CONCURRENCY" in sentence
     assert "Redis" in sentence
+
+
+def test_production_that_believes_everybody_refuses_to_start(tmp_path: Path) -> None:
+    refused = [
+        ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
+        [CHATAPP, "serve"],
+        ["/bin/sh", "-c", procfile("release")],
+    ]
+    for command in refused:
+        stopped = run(tmp_path, *command, NODE_ENV="production", PORT=str(free_port()))
+        assert stopped.returncode != 0
+        (sentence,) = stopped.stderr.strip().splitlines()
+        assert sentence.startswith("chatapp: AUTH_MODE must not be 'open' with NODE_ENV=production: ")
+        assert "Set AUTH_MODE=jwt, or AUTH_ALLOW_OPEN=yes" in sentence
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_certificate_is_refused_because_it_would_not_protect_websockets(tmp_path: Path) -> None:
@@ -355,7 +371,7 @@ def wait_for_health(process: subprocess.Popen[bytes], port: int) -> None:
 
 # ---------------------------------------------------------------- logs
 def test_production_logs_are_json_with_request_and_connection_ids(tmp_path: Path) -> None:
-    with running(tmp_path / "server", LOG_FORMAT="", NODE_ENV="production") as server:
+    with running(tmp_path / "server", LOG_FORMAT="", NODE_ENV="production", AUTH_ALLOW_OPEN="yes") as server:
         answer = server.get("/api/users", headers={"X-Request-Id": "mine-1"})
         assert answer.headers["X-Request-Id"] == "mine-1"
         secret = "contenido-secreto"

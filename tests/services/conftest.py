@@ -25,15 +25,18 @@ from chatapp.ports import FileStore, Store
 from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import THUMBNAIL_ENDING, AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.file_access import FileAccess
+from chatapp.services.filials import Filials
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
+from chatapp.services.revocations import RevocationService
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
@@ -96,6 +99,7 @@ class World:
         beside: World | None = None,
         store: Store | None = None,
         files: FileStore | None = None,
+        isolated: bool = False,
     ) -> None:
         self.clock = beside.clock if beside else FakeClock()
         self.ids = beside.ids if beside else SequentialIds()
@@ -113,6 +117,7 @@ class World:
             self.store.users,
             changed=lambda user_id: self.published.relay(ProfileChanged(user_id), rooms=(EVERYONE,)),
         )
+        self.filials = Filials(self.store.users, isolated=isolated)
         sweeper = AttachmentSweeper(self.files)
         time = {"clock": self.clock, "ids": self.ids}
         self.typing = TypingService(self.store, self.present, self.profiles, self.published, scheduler=self.scheduler)
@@ -120,8 +125,20 @@ class World:
         self.deliveries = Deliveries(
             Replay(self.store, self.profiles), self.teller.tell, self.published, scheduler=self.scheduler
         )
+        self.audit = AuditService(self.store.audit, clock=self.clock)
+        self.revocations = RevocationService(
+            self.store.revocations, self.audit, self.published, clock=self.clock, scheduler=self.scheduler
+        )
         self.messages = MessageService(
-            self.store, self.access, self.audience, self.profiles, self.deliveries, sweeper, self.published, **time
+            self.store,
+            self.access,
+            self.audience,
+            self.profiles,
+            self.deliveries,
+            sweeper,
+            self.published,
+            self.audit,
+            **time,
         )
         self.following = following = None if shared is None else self._follow(shared)
         self.presence = PresenceService(
@@ -129,6 +146,7 @@ class World:
             self.present,
             self.audience,
             self.profiles,
+            self.filials,
             self.typing,
             self.rooms,
             self.published,
@@ -142,16 +160,27 @@ class World:
             self.present,
             self.audience,
             self.profiles,
+            self.filials,
             self.rooms,
             self.teller,
             self.deliveries,
             sweeper,
             self.published,
+            self.audit,
             following=following,
             **time,
         )
         self.users = UserService(
-            self.store, self.present, self.conversations, self.profiles, self.rooms, self.published, **time
+            self.store,
+            self.present,
+            self.conversations,
+            self.profiles,
+            self.filials,
+            self.rooms,
+            self.published,
+            self.revocations,
+            self.audit,
+            **time,
         )
         save_people(self.store)
         if shared and following:
@@ -173,6 +202,7 @@ class World:
             self.conversations,
             self.messages,
             self.presence,
+            self.revocations,
             scheduler=self.scheduler,
         )
         self.replica.start()

@@ -8,20 +8,23 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from chatapp.domain.commands import RemoveParticipant
-from chatapp.domain.errors import FileNotStored, LinkExpired, LinkInvalid, NotIdentified
-from chatapp.domain.models import Actor, Conversation, MessageType, Scope, Standing
+from chatapp.domain.errors import FileNotStored, LinkExpired, LinkInvalid, ScopeMissing
+from chatapp.domain.models import OPERATOR, Actor, Conversation, MessageType, Scope, Standing
 from chatapp.services.file_links import LIFETIME, FileLink, FileLinks, link_key
 from tests.services.conftest import World
 
 KEY = link_key("a secret of the test")
 PHOTO = "/api/files/photo.png"
 BEA = Actor("bea", Standing.USER)
-OPERATOR = Actor()
+
+
+def nobody(_user_id: str, _at: datetime) -> bool:
+    return False
 
 
 @pytest.fixture
 def links(world: World) -> FileLinks:
-    return FileLinks(world.access, key=KEY, clock=world.clock)
+    return FileLinks(world.access, key=KEY, clock=world.clock, is_revoked=nobody)
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def test_what_may_not_be_opened_is_not_signed_and_the_rest_is(links: FileLinks, 
         (OPERATOR, Actor(None, Standing.ADMIN)),
         (Actor("zoe"), Actor("zoe", Standing.ADMIN)),
         (Actor("zoe", Standing.ADMIN), Actor("zoe", Standing.ADMIN)),
-        (Actor("bea", Standing.KEY, frozenset({Scope.ADMIN})), BEA),
+        (Actor("bea", Standing.KEY, frozenset({Scope.ADMIN})), Actor("bea", Standing.ADMIN)),
     ],
 )
 def test_a_link_gives_no_more_than_its_asker_has(
@@ -74,9 +77,11 @@ def test_a_link_gives_no_more_than_its_asker_has(
     assert links.holder_of("photo.png", sign(links, actor=actor)) == holder
 
 
-def test_a_key_must_name_whom_links_are_for(links: FileLinks, team: Conversation) -> None:
-    with pytest.raises(NotIdentified):
-        links.sign([PHOTO], actor=Actor(standing=Standing.KEY, scopes=frozenset({Scope.ADMIN})))
+def test_a_key_needs_the_scope_that_sees_all(links: FileLinks, team: Conversation) -> None:
+    with pytest.raises(ScopeMissing):
+        links.sign([PHOTO], actor=Actor("ana", Standing.KEY, frozenset({Scope.MESSAGES_SEND})))
+    (link,) = links.sign([PHOTO], actor=Actor(standing=Standing.KEY, scopes=frozenset({Scope.ADMIN})))
+    assert links.holder_of("photo.png", query_of(link)).is_admin
 
 
 # ---------------------------------------------------------------- what ends a link
@@ -146,6 +151,6 @@ def test_a_link_to_one_file_opens_no_other(world: World, links: FileLinks, team:
 
 
 def test_a_link_of_another_secret_is_none(world: World, links: FileLinks, team: Conversation) -> None:
-    others = FileLinks(world.access, key=link_key("another secret"), clock=world.clock)
+    others = FileLinks(world.access, key=link_key("another secret"), clock=world.clock, is_revoked=nobody)
     with pytest.raises(LinkInvalid):
         others.holder_of("photo.png", sign(links))

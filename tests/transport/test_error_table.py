@@ -21,6 +21,7 @@ RULED = {
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.TooSlow: 408,
     errors.TooLarge: 413,
     errors.FileTypeNotAllowed: 415,
     errors.FileInfected: 422,

@@ -9,6 +9,7 @@ from typing import IO, Any, cast
 
 from flask import Request, current_app, request
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from chatapp.domain.errors import InvalidData, TooLarge
 from chatapp.domain.file_names import clean_file_name
@@ -60,6 +61,13 @@ class UploadRequest(Request):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.staged: list[StagedFile] = []
+
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Of a body in chunks the library reads as much as is allowed, and passes that off as all."""
+        data = super().get_data(*args, **kwargs)
+        if self.content_length is None and self.max_content_length and len(data) >= self.max_content_length:
+            raise RequestEntityTooLarge
+        return data
 
     def _get_file_stream(
         self,
