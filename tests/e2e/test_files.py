@@ -2,107 +2,133 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import jwt
 import pytest
 import requests
 
-from chatapp.adapters.system import SystemClock
-from chatapp.domain.models import Actor, Standing, StoredFile
-from chatapp.ports import LocalDownload
-from chatapp.services.file_access import FileAccess
-from chatapp.services.file_links import FileLinks, link_key
 from tests.e2e.sample_files import picture
 from tests.e2e.server import Server, free_port, running
 from tests.e2e.test_cluster import until, until_ready
 from tests.e2e.wire import make_conversation, save_users
 from tests.engines.clamd import FOUND_AS, MALWARE, ClamdEngine, running_clamd
 from tests.engines.redis import running_redis
-from tests.fakes import START
+from tests.hostile_files import SECRET as SECRET_PLACE
+from tests.hostile_files import photo_with_a_place
 
-SECRET = "a secret that all workers know, 40 chars"
+SECRET = "what the company's own backend signs with"
 TRIES = 20
 """New connections, which the kernel spreads over both workers."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Two workers that believe tokens alone."""
     folder = tmp_path_factory.mktemp("files")
     with running_redis(free_port()) as redis:
-        env = {"WEB_CONCURRENCY": "2", "REDIS_URL": redis.url, "FILE_URL_SECRET": SECRET}
+        env = {"WEB_CONCURRENCY": "2", "REDIS_URL": redis.url, "AUTH_MODE": "jwt", "AUTH_JWT_SECRET": SECRET}
         with running(folder / "server", **env) as started:
             until(lambda: len(started.workers()) == 2, "both workers run")
             until_ready(started)
-            save_users(started.url, "ana", "luis")
+            for user_id in ("ana", "luis", "eva"):
+                post(started, "/api/users", user_id, json={"id": user_id, "name": user_id, "email": "x@example.com"})
             yield started
+
+
+def proof(user_id: str) -> dict[str, str]:
+    now = int(time.time())
+    token = jwt.encode({"sub": user_id, "iat": now, "exp": now + 600}, SECRET, algorithm="HS256")
+    return {"Authorization": f"Bearer {token}"}
+
+
+def post(server: Server, path: str, user_id: str, **body: Any) -> Any:
+    answer = server.post(path, headers=proof(user_id), **body)
+    assert answer.status_code in (200, 201), answer.text
+    return answer.json()
 
 
 @pytest.fixture
 def photo(server: Server) -> tuple[str, str]:
     """A group of Ana and Luis, and the URL of what she sent there."""
-    group = make_conversation(server.url, "ana", "luis", group=True)
-    form = {"conversationId": group, "senderId": "ana"}
-    sent = server.post("/api/upload", data=form, files={"file": ("foto.jpg", picture("JPEG"))})
-    assert sent.status_code == 201, sent.text
-    return group, sent.json()["fileUrl"]
+    group = {"type": "group", "name": "Equipo", "participants": ["ana", "luis"], "createdBy": "ana"}
+    group_id = post(server, "/api/conversations", "ana", json=group)["id"]
+    form = {"conversationId": group_id, "senderId": "ana"}
+    files = {"file": ("foto.jpg", photo_with_a_place("JPEG"))}
+    return group_id, post(server, "/api/upload", "ana", data=form, files=files)["fileUrl"]
 
 
-class _Everything(FileAccess):
-    """The test signs in Luis's name what the server would sign for him; whether he may have it the server decides."""
-
-    def __init__(self) -> None:
-        pass
-
-    def open(self, name: str, *, actor: Actor) -> LocalDownload:
-        return LocalDownload(StoredFile(name, name, "image/jpeg", 0, START), Path(name))
+def link(server: Server, user_id: str, url: str) -> str:
+    (row,) = post(server, "/api/files/links", user_id, json={"urls": [url]})["links"]
+    signed: str = row["signedUrl"]
+    return signed
 
 
-def signed_for(user_id: str, url: str) -> str:
-    links = FileLinks(_Everything(), key=link_key(SECRET), clock=SystemClock(), is_revoked=lambda _user_id, _at: False)
-    (link,) = links.sign([url], actor=Actor(user_id, Standing.USER))
-    assert link.signed_url is not None
-    return link.signed_url
+def statuses(server: Server, path: str, **options: Any) -> set[int]:
+    return {server.get(path, **options).status_code for _ in range(TRIES)}
 
 
-def statuses(server: Server, path: str) -> set[int]:
-    return {server.get(path).status_code for _ in range(TRIES)}
+def test_a_photo_is_for_those_who_are_shown_it_and_does_not_say_where_it_was_taken(
+    server: Server, photo: tuple[str, str]
+) -> None:
+    _, url = photo
+    assert statuses(server, url, headers=proof("eva")) == {404}
+    assert statuses(server, url) == {401}
+    served = server.get(url, headers=proof("luis"))
+    assert served.status_code == 200
+    assert SECRET_PLACE not in served.content
+
+
+def test_a_stranger_cannot_open_a_photo_by_sending_it_to_themselves(server: Server, photo: tuple[str, str]) -> None:
+    _, url = photo
+    group = {"type": "group", "name": "Mío", "participants": ["eva"], "createdBy": "eva"}
+    own = post(server, "/api/conversations", "eva", json=group)["id"]
+    message = {"conversationId": own, "senderId": "eva", "messageType": "file", "fileUrl": url}
+    refused = server.post("/api/messages", headers=proof("eva"), json=message)
+    assert (refused.status_code, refused.json()["code"]) == (400, "unknown_file")
+    assert statuses(server, url, headers=proof("eva")) == {404}
 
 
 def test_a_link_from_one_worker_opens_the_file_at_every_other(server: Server, photo: tuple[str, str]) -> None:
     _, url = photo
-    (link,) = server.post("/api/files/links", json={"urls": [url]}).json()["links"]
-    assert statuses(server, link["signedUrl"]) == {200}
-    assert statuses(server, link["signedUrl"] + "x") == {403}
-    assert statuses(server, link["signedUrl"].replace("/api/files", "/uploads")) == {200}
+    signed = link(server, "luis", url)
+    assert statuses(server, signed) == {200}
+    assert statuses(server, signed + "x") == {403}
+    assert statuses(server, signed.replace("/api/files", "/uploads")) == {200}
 
 
-def test_a_link_opens_nothing_at_any_worker_once_its_user_is_out(server: Server, photo: tuple[str, str]) -> None:
+def test_token_and_link_open_nothing_at_any_worker_once_their_user_is_out(
+    server: Server, photo: tuple[str, str]
+) -> None:
     group, url = photo
-    link = signed_for("luis", url)
-    assert statuses(server, link) == {200}
-    assert server.delete(f"/api/conversations/{group}/participants/luis?removedBy=ana").status_code == 200
-    assert statuses(server, link) == {404}
+    signed = link(server, "luis", url)
+    assert statuses(server, signed) == {200}
+    out = server.delete(f"/api/conversations/{group}/participants/luis?removedBy=ana", headers=proof("ana"))
+    assert out.status_code == 200
+    assert statuses(server, signed) == {404}
+    assert statuses(server, url, headers=proof("luis")) == {404}
 
 
 def test_a_deleted_message_takes_its_bytes_along_for_links_too(server: Server, photo: tuple[str, str]) -> None:
     group, url = photo
-    link = signed_for("luis", url)
-    message = server.get(f"/api/messages/{group}").json()[0]["id"]
-    assert server.delete(f"/api/messages/{message}").status_code == 200
-    assert statuses(server, link) == {404}
+    signed = link(server, "luis", url)
+    message = server.get(f"/api/messages/{group}", headers=proof("ana")).json()[0]["id"]
+    assert server.delete(f"/api/messages/{message}", headers=proof("ana")).status_code == 200
+    assert statuses(server, signed) == {404}
 
 
 def test_the_log_knows_the_path_and_never_the_signature(server: Server, photo: tuple[str, str]) -> None:
     _, url = photo
-    link = signed_for("luis", url)
-    assert server.get(link).status_code == 200
-    forged = link + "FORGED"
-    assert server.get(forged).status_code == 403
+    signed = link(server, "luis", url)
+    assert server.get(signed).status_code == 200
+    assert server.get(signed + "FORGED").status_code == 403
     until(lambda: server.log().count(url) >= 2, "both requests are logged")
     assert "sig=" not in server.log()
-    assert link.partition("sig=")[2] not in server.log()
+    assert signed.partition("sig=")[2] not in server.log()
 
 
 # ---------------------------------------------------------------- the virus scan
