@@ -365,6 +365,13 @@ class FileInspector(Protocol):
         written, when the image cannot be read."""
 
 
+class VirusScanner(Protocol):
+    def scan(self, path: Path) -> str | None:
+        """The name of the malware in the file; None when it was looked at whole and there is none.
+
+        Raises TooLarge when it is more than the scanner takes, ScannerUnavailable when that is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class LocalDownload:
     """Serve these bytes."""

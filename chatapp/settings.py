@@ -124,6 +124,12 @@ def _endpoint(value: str) -> str:
     return value
 
 
+def _clamd(value: str) -> str:
+    if not re.fullmatch(r"unix:///\S+|tcp://[^/\s]+:[0-9]{1,5}", value):
+        raise ValueError("tcp://host:port or unix:///path")
+    return value
+
+
 def _socket_path(value: str) -> str:
     if not re.fullmatch(r"(/[\w.-]+)+/?", value):
         raise ValueError("a path like /socket.io")
@@ -324,6 +330,13 @@ class Settings:
         "Signs the URLs of files, alike in all workers; by default AUTH_JWT_SECRET does",
         shown="",
         secret=_itself,
+    )
+    clamd_url: str | None = _setting(
+        "CLAMD_URL",
+        _clamd,
+        None,
+        "clamd that scans uploads: tcp://host:3310 or unix:///path; by default none",
+        shown="",
     )
     s3_bucket: str = _setting("FILE_STORAGE_S3_BUCKET", _text, "chat-files", "Bucket of s3 files; stays private")
     s3_endpoint: str | None = _setting(

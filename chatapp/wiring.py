@@ -7,6 +7,7 @@ import uuid
 from dataclasses import replace
 from secrets import token_bytes
 
+from chatapp.adapters.clamd import ClamdScanner
 from chatapp.adapters.dynamodb_store import DynamoStore
 from chatapp.adapters.file_inspector import ContentInspector
 from chatapp.adapters.jwt_tokens import FixedKeys, JwksFile, JwksUrl, JwtVerifier, KeysUnusable, TokenMinter, secret_key
@@ -14,6 +15,7 @@ from chatapp.adapters.jwt_tokens.keys import KeySource
 from chatapp.adapters.local_bus import LocalBus
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
+from chatapp.adapters.no_scanner import NoScanner
 from chatapp.adapters.redis_bus import RedisBus
 from chatapp.adapters.s3_files import S3Files
 from chatapp.adapters.shared_presence import SharedPresence
@@ -21,7 +23,7 @@ from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Bus, Clock, EventPublisher, FileStore, Rooms, Store, TokenVerifier
+from chatapp.ports import Bus, Clock, EventPublisher, FileStore, Rooms, Store, TokenVerifier, VirusScanner
 from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
@@ -82,6 +84,10 @@ def build_files(settings: Settings) -> FileStore:
         staging=settings.upload_path / ".staging",
         clock=SystemClock(),
     )
+
+
+def build_scanner(settings: Settings) -> VirusScanner:
+    return ClamdScanner(settings.clamd_url) if settings.clamd_url else NoScanner()
 
 
 def build_bus(settings: Settings) -> Bus:
@@ -245,6 +251,7 @@ def build_chat(
         files=FileService(
             files,
             ContentInspector(),
+            build_scanner(settings),
             messages,
             conversations,
             users,

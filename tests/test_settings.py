@@ -51,6 +51,7 @@ READ: list[tuple[str, str, str, Any]] = [
     ("FILE_ALLOWED_TYPES", "image/png, Audio/*,", "allowed_types", ("image/png", "audio/*")),
     ("FILE_STORAGE_LOCAL_PATH", "/srv/uploads", "upload_path", Path("/srv/uploads")),
     ("FILE_URL_SECRET", "s" * 32, "file_url_secret", "s" * 32),
+    ("CLAMD_URL", "unix:///run/clamav/clamd.ctl", "clamd_url", "unix:///run/clamav/clamd.ctl"),
     ("FILE_STORAGE_S3_BUCKET", "bucket", "s3_bucket", "bucket"),
     ("FILE_STORAGE_S3_REGION", "eu-west-1", "s3_region", "eu-west-1"),
     ("FILE_STORAGE_S3_ENDPOINT", "http://s3.local:8333", "s3_endpoint", "http://s3.local:8333"),

@@ -198,7 +198,7 @@ class TooSlow(ChatError):
 
 
 class TooLarge(ChatError):
-    """``details["maxBytes"]`` is the limit."""
+    """``details["maxBytes"]`` is the limit; ``details["reason"]`` is ``scanner`` when it is the virus scanner's."""
 
     code = "too_large"
 
@@ -207,6 +207,12 @@ class FileTypeNotAllowed(ChatError):
     """``details["fileType"]`` is what the bytes are, ``details["allowedTypes"]`` what may be."""
 
     code = "file_type_not_allowed"
+
+
+class FileInfected(ChatError):
+    """The scanner found malware in an upload. What it is called the log says."""
+
+    code = "file_infected"
 
 
 class IdempotencyKeyReused(ChatError):
@@ -241,3 +247,9 @@ class BusUnavailable(Unavailable):
 
 class FilesUnavailable(Unavailable):
     code = "files_unavailable"
+
+
+class ScannerUnavailable(Unavailable):
+    """Whether a file is clean cannot be said, and so it is not taken."""
+
+    code = "scanner_unavailable"

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chatapp.domain.commands import SendMessage, UploadFile
-from chatapp.domain.errors import FileNotStored, FileTypeNotAllowed, InvalidData, TooLarge
+from chatapp.domain.errors import FileInfected, FileNotStored, FileTypeNotAllowed, InvalidData, TooLarge
 from chatapp.domain.media_types import UNKNOWN, extension_for, is_allowed
 from chatapp.domain.models import Actor, Attachment, Message, MessageType, Scope, Standing, StoredFile, User
-from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection
+from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection, VirusScanner
 from chatapp.services.actors import require_name, require_scope, require_self
 from chatapp.services.attachments import AVATAR_PREFIX, THUMBNAIL_ENDING, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.conversations import ConversationService
 from chatapp.services.messages import MessageService
 from chatapp.services.users import UserService
+
+log = logging.getLogger(__name__)
 
 AVATAR_MAX_BYTES = 5 * 1024 * 1024
 """RULINGS: an image of at most 5 MB."""
@@ -48,6 +51,7 @@ class FileService:
         self,
         files: FileStore,
         inspector: FileInspector,
+        scanner: VirusScanner,
         messages: MessageService,
         conversations: ConversationService,
         users: UserService,
@@ -60,6 +64,7 @@ class FileService:
     ) -> None:
         self._files = files
         self._inspector = inspector
+        self._scanner = scanner
         self._messages = messages
         self._conversations = conversations
         self._users = users
@@ -72,7 +77,7 @@ class FileService:
     def upload(self, command: UploadFile, incoming: IncomingFile, *, actor: Actor) -> Uploaded:
         """Store the file and, when a conversation is named, send it there as a message. All of it or nothing.
 
-        Raises TooLarge, FileTypeNotAllowed, and what ``MessageService.send`` raises.
+        Raises TooLarge, FileTypeNotAllowed, FileInfected, ScannerUnavailable, and what ``MessageService.send`` raises.
         """
         require_scope(actor, Scope.MESSAGES_SEND)
         if actor.standing is Standing.TRUSTED and (command.conversation_id is None) != (actor.user_id is None):
@@ -93,7 +98,8 @@ class FileService:
         return Uploaded(message.attachment or attachment, message)
 
     def set_avatar(self, user_id: str, incoming: IncomingFile, *, actor: Actor) -> User:
-        """Raises UserNotFound, InvalidData, TooLarge, FileTypeNotAllowed, IdentityMismatch, ScopeMissing."""
+        """Raises UserNotFound, InvalidData, TooLarge, FileTypeNotAllowed, FileInfected, ScannerUnavailable,
+        IdentityMismatch, ScopeMissing."""
         require_self(actor, user_id, Scope.USERS_WRITE)
         self._users.require(user_id)
         attachment, _ = self._store(incoming, Actor(user_id), as_avatar=True)
@@ -115,6 +121,7 @@ class FileService:
     # ------------------------------------------------------------ steps
     def _store(self, incoming: IncomingFile, actor: Actor, *, as_avatar: bool = False) -> tuple[Attachment, Inspection]:
         inspection = self._require_acceptable(incoming, as_avatar=as_avatar)
+        self._require_harmless(incoming, actor)
         incoming = self._clean(incoming, inspection)
         file = self._name(incoming, inspection, actor, prefix=AVATAR_PREFIX if as_avatar else "")
         if inspection.is_image:
@@ -142,6 +149,13 @@ class FileService:
         if not is_allowed(inspection.media_type, self._allowed_types):
             raise FileTypeNotAllowed(fileType=inspection.media_type, allowedTypes=sorted(self._allowed_types))
         return inspection
+
+    def _require_harmless(self, incoming: IncomingFile, actor: Actor) -> None:
+        """Raises FileInfected, TooLarge, ScannerUnavailable."""
+        malware = self._scanner.scan(incoming.path)
+        if malware is not None:
+            log.warning("an upload of %s was refused: %s", actor.user_id, malware)
+            raise FileInfected
 
     def _clean(self, incoming: IncomingFile, inspection: Inspection) -> IncomingFile:
         """What is served says nothing that its picture does not show. Raises FileTypeNotAllowed."""

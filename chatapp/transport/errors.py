@@ -66,6 +66,7 @@ ERRORS: dict[str, tuple[int, Texts]] = {
     "file_type_not_allowed": (415, ("Tipo de archivo no permitido", "File type not allowed")),
     "unsupported_media_type": (415, ("Tipo de contenido no admitido", "Content type not supported")),
     "range_not_satisfiable": (416, ("Rango no válido", "Range not satisfiable")),
+    "file_infected": (422, ("El archivo contiene código dañino", "The file contains malware")),
     "idempotency_key_reused": (
         422,
         ("clientMessageId ya se usó con otro contenido", "clientMessageId was already used with other content"),
@@ -75,6 +76,10 @@ ERRORS: dict[str, tuple[int, Texts]] = {
     "unavailable": (503, ("Servicio no disponible, reintente", "Service unavailable, try again")),
     "store_unavailable": (503, ("Almacenamiento no disponible, reintente", "Store unavailable, try again")),
     "bus_unavailable": (503, ("Bus no disponible, reintente", "Bus unavailable, try again")),
+    "scanner_unavailable": (
+        503,
+        ("El archivo no se pudo analizar, reintente", "The file could not be scanned, try again"),
+    ),
     "files_unavailable": (503, ("Archivos no disponibles, reintente", "File storage unavailable, try again")),
 }
 

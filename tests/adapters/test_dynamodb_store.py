@@ -537,6 +537,7 @@ def go_through_everything(store: DynamoStore) -> list[object]:
     note(messages.list_all(limit=2))
     note(conversations.list_all(limit=2))
     note(messages.refers_to_file(PHOTO.url))
+    note([messages.shows_file([PHOTO.url, PLAN.url], user_id=user_id) for user_id in ("ana", "eva")])
     for _ in range(4):
         note(messages.purge(limit=2))
         note(conversations.changes("crowd", since=6, limit=100))

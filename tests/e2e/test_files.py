@@ -1,11 +1,13 @@
-"""Files over real processes: signed URLs at any worker, and what the log says of them."""
+"""Files over real processes: signed URLs at any worker, what the log says of them, and a real virus scanner."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import requests
 
 from chatapp.adapters.system import SystemClock
 from chatapp.domain.models import Actor, Standing, StoredFile
@@ -16,6 +18,7 @@ from tests.e2e.sample_files import picture
 from tests.e2e.server import Server, free_port, running
 from tests.e2e.test_cluster import until, until_ready
 from tests.e2e.wire import make_conversation, save_users
+from tests.engines.clamd import FOUND_AS, MALWARE, ClamdEngine, running_clamd
 from tests.engines.redis import running_redis
 from tests.fakes import START
 
@@ -100,3 +103,60 @@ def test_the_log_knows_the_path_and_never_the_signature(server: Server, photo: t
     until(lambda: server.log().count(url) >= 2, "both requests are logged")
     assert "sig=" not in server.log()
     assert link.partition("sig=")[2] not in server.log()
+
+
+# ---------------------------------------------------------------- the virus scan
+@pytest.fixture(scope="module")
+def clamd() -> Iterator[ClamdEngine]:
+    with running_clamd() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory, clamd: ClamdEngine) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("scanned") / "server", CLAMD_URL=clamd.url) as started:
+        save_users(started.url, "ana", "luis")
+        yield started
+
+
+def upload(server: Server, data: bytes, path: str = "/api/upload", field: str = "file") -> requests.Response:
+    return server.post(path, files={field: ("foto.jpg", data)})
+
+
+def kept(server: Server) -> list[Path]:
+    """Every file that is left, half-way or at rest."""
+    return [path for path in (server.folder / "uploads").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(("path", "field"), [("/api/upload", "file"), ("/api/users/ana/avatar", "avatar")])
+def test_malware_is_refused_and_nothing_of_it_stays(scanned: Server, path: str, field: str) -> None:
+    before = kept(scanned)
+    refused = upload(scanned, picture("JPEG") + MALWARE, path, field)
+    assert (refused.status_code, refused.json()["code"], refused.json()["details"]) == (422, "file_infected", {})
+    assert kept(scanned) == before
+    assert FOUND_AS in scanned.log()
+    assert upload(scanned, picture("JPEG"), path, field).status_code in (200, 201)
+
+
+def test_without_its_scanner_a_server_takes_no_file_and_all_else_goes_on(scanned: Server, clamd: ClamdEngine) -> None:
+    before = kept(scanned)
+    clamd.stop()
+    refused = upload(scanned, picture("JPEG"))
+    assert (refused.status_code, refused.json()["code"], refused.json()["details"]) == (503, "scanner_unavailable", {})
+    assert kept(scanned) == before
+    make_conversation(scanned.url, "ana", "luis")
+    clamd.start()
+    assert upload(scanned, picture("JPEG")).status_code == 201
+
+
+def test_while_a_file_is_scanned_others_are_served(scanned: Server, clamd: ClamdEngine) -> None:
+    clamd.freeze()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(upload, scanned, picture("JPEG"))
+            assert scanned.get("/healthz").status_code == 200
+            assert not waiting.done()
+            clamd.thaw()
+            assert waiting.result(timeout=20).status_code == 201
+    finally:
+        clamd.thaw()

@@ -17,6 +17,7 @@ from PIL import Image
 from chatapp.adapters.file_inspector import ContentInspector
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
+from chatapp.adapters.no_scanner import NoScanner
 from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.domain.commands import DeleteMessage, UploadFile
 from chatapp.domain.errors import (
@@ -35,7 +36,7 @@ from chatapp.domain.errors import (
 )
 from chatapp.domain.events import MessageSent
 from chatapp.domain.models import OPERATOR, Actor, Message, MessageType, Scope, Standing, StoredFile
-from chatapp.ports import Appended, LocalDownload
+from chatapp.ports import Appended, LocalDownload, VirusScanner
 from chatapp.services.attachments import AttachmentSweeper, file_name_in
 from chatapp.services.audience import Audience
 from chatapp.services.audit import AuditService
@@ -62,7 +63,8 @@ TEXT = "Acta de la reunión\n".encode()
 class House:
     """The services around ``FileService``, on real adapters in one folder."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, tmp_path: Path, scanner: VirusScanner | None = None) -> None:
+        self.scanner = scanner or NoScanner()
         self.folder = tmp_path / "uploads"
         self.store = SqliteStore(tmp_path / "chat.db")
         self.file_store = LocalFiles(self.folder)
@@ -129,6 +131,7 @@ class House:
         return FileService(
             self.file_store,
             self.inspector,
+            self.scanner,
             self.messages,
             self.conversations,
             self.users,

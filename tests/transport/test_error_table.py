@@ -24,6 +24,7 @@ RULED = {
     errors.TooSlow: 408,
     errors.TooLarge: 413,
     errors.FileTypeNotAllowed: 415,
+    errors.FileInfected: 422,
     errors.IdempotencyKeyReused: 422,
     errors.RateLimited: 429,
     errors.ChatError: 500,

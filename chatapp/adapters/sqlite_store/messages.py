@@ -31,6 +31,11 @@ from chatapp.domain.models import Attachment, Conversation, Message, Page
 from chatapp.domain.text import last_message
 from chatapp.ports import Appended, Deleted, Retracted
 
+SHOWS_FILE = """
+    SELECT 1 FROM messages m JOIN participants p ON p.conversation_id = m.conversation_id AND p.user_id = ?
+    WHERE m.file_url = ? LIMIT 1
+"""
+
 
 class SqliteMessages:
     def __init__(self, database: Database) -> None:
@@ -276,12 +281,7 @@ def _refers_to_file(connection: sqlite3.Connection, url: str) -> bool:
 
 
 def _shows_file(connection: sqlite3.Connection, url: str, user_id: str) -> bool:
-    found = connection.execute(
-        """SELECT 1 FROM messages m JOIN participants p ON p.conversation_id = m.conversation_id AND p.user_id = ?
-           WHERE m.file_url = ? LIMIT 1""",
-        (user_id, url),
-    )
-    return found.fetchone() is not None
+    return connection.execute(SHOWS_FILE, (user_id, url)).fetchone() is not None
 
 
 def _orphans(connection: sqlite3.Connection, attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:

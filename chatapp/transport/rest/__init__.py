@@ -26,6 +26,7 @@ def register(app: Flask, *, version: str) -> None:
         OPENAPI_URL_PREFIX="/api",
         OPENAPI_JSON_PATH="openapi.json",
     )
+    app.url_map.converters["file"] = files.FileName
     api = ChatApi(app)
     teach(api.ma_plugin)
     for resource in (

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, send_file
 from flask.views import MethodView
 from marshmallow import ValidationError
+from werkzeug.routing import BaseConverter
 
 from chatapp.domain.errors import InvalidData
 from chatapp.domain.media_types import is_inline
@@ -27,6 +28,14 @@ downloads = Resource("downloads", __name__, url_prefix="/api", description="The 
 
 older = Blueprint("older", __name__)
 """The document's second name for the same bytes."""
+
+
+class FileName(BaseConverter):
+    """``links`` is no file's: ours are made of an id and a time."""
+
+    regex = "(?!links$)[^/]+"
+    part_isolating = True
+
 
 LINK_PARAMETERS = [
     {"in": "query", "name": name, "schema": TEXT, "description": description}
@@ -77,7 +86,7 @@ class Links(MethodView):
         return {"links": extension().chat.file_links.sign(body["urls"], actor=actor())}
 
 
-@downloads.route("/files/<name>")
+@downloads.route("/files/<file:name>")
 class Download(MethodView):
     @downloads.doc(parameters=LINK_PARAMETERS)
     @downloads.response(200, content_type="*/*", description="The bytes")

@@ -60,7 +60,7 @@ class User(MethodView):
 class Avatar(MethodView):
     @blueprint.doc(requestBody=form(avatar=BINARY))
     @blueprint.response(200, UserSchema, example=examples.USER)
-    @blueprint.fails(403, 404, 413, 415)
+    @blueprint.fails(403, 404, 413, 415, 422)
     def post(self, user_id: str) -> Any:
         """Set the avatar: an image of at most 5 MB in the form field `avatar`"""
         incoming = receive_file("avatar", max_bytes=AVATAR_MAX_BYTES)

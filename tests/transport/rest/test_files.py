@@ -119,6 +119,12 @@ def test_links_are_asked_for_in_lists_of_up_to_a_hundred(house: House, urls: obj
     assert house.client.post("/api/files/links", json={"urls": urls}).status_code == 400
 
 
+def test_asking_for_links_is_one_path_and_files_are_others(house: House) -> None:
+    answer = house.client.get("/api/files/links")
+    assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, {"POST", "OPTIONS"})
+    assert house.status("/api/files/linksx", as_=LUIS) == 404
+
+
 def test_a_hundred_links_are_given_at_once(house: House) -> None:
     answer = house.client.post("/api/files/links", json={"urls": [PHOTO] * 100})
     assert [row["code"] for row in answer.get_json()["links"]] == [None] * 100
