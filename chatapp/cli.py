@@ -1,4 +1,4 @@
-"""``chatapp serve | init | purge | openapi | asyncapi | torture``: the server's own commands."""
+"""``chatapp serve | init | token | purge | openapi | asyncapi | torture``: the server's own commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from chatapp import token_command
 from chatapp.domain.errors import Unavailable
+from chatapp.domain.models import OPERATOR
 from chatapp.settings import Settings, SettingsError
 from chatapp.torture import command as torture
 
@@ -67,9 +69,13 @@ def _init(settings: Settings) -> int:
     return 0
 
 
+def _token(options: argparse.Namespace) -> int:
+    return token_command.run(options, Settings.from_env(os.environ))
+
+
 def _purge(settings: Settings) -> int:
     with _app(settings) as app:
-        print(app.extensions["chatapp"].chat.messages.purge(batch_size=500))
+        print(app.extensions["chatapp"].chat.messages.purge(batch_size=500, actor=OPERATOR))
     return 0
 
 
@@ -105,6 +111,7 @@ def _app(settings: Settings, **overrides: Any) -> Iterator[Flask]:
 COMMANDS: dict[str, Command] = {
     "serve": Command(_with_settings(_serve), "run the server on HOST:PORT"),
     "init": Command(_with_settings(_init), "create or migrate the tables"),
+    "token": Command(_token, "mint a user's token", token_command.add_arguments),
     "purge": Command(_with_settings(_purge), "remove every message for good, and say how many"),
     "openapi": Command(_with_settings(_openapi), "print the description of the REST API"),
     "asyncapi": Command(_with_settings(_asyncapi), "print the description of the socket events"),

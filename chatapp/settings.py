@@ -7,12 +7,14 @@ left out where it may hold a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from chatapp.token_settings import key_set_url, token_secrets
 
 DOCUMENTED_TYPES = (
     "image/jpeg,image/png,image/gif,image/webp,application/pdf,application/msword,"
@@ -21,6 +23,9 @@ DOCUMENTED_TYPES = (
 )
 RATE = re.compile(r"([1-9][0-9]{0,8})\s*(?:/|per)\s*([1-9][0-9]{0,8})?\s*(second|minute|hour|day)s?")
 
+
+SECRET_MIN_CHARS = 32
+"""As many as SHA-256 has bytes."""
 
 NO_LIMIT = "off"
 """In place of a rate."""
@@ -73,6 +78,13 @@ def _rate(value: str) -> str:
     return rate
 
 
+def _words(value: str) -> tuple[str, ...]:
+    words = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not words:
+        raise ValueError("words separated by commas")
+    return words
+
+
 def _types(value: str) -> tuple[str, ...]:
     types = tuple(part.strip().lower() for part in value.split(",") if part.strip())
     if not types or not all(re.fullmatch(r"[\w.+-]+/[\w.+*-]+", kind) for kind in types):
@@ -97,6 +109,12 @@ def _url(*schemes: str) -> Callable[[str], str]:
         return value
 
     return read
+
+
+def _secret(value: str) -> str:
+    if len(value) < SECRET_MIN_CHARS:
+        raise ValueError(f"a secret of at least {SECRET_MIN_CHARS} characters")
+    return value
 
 
 def _endpoint(value: str) -> str:
@@ -136,17 +154,26 @@ def _setting(
     doc: str,
     *,
     shown: str | None = None,
-    secret: Callable[[str], str | None] | None = None,
+    secret: Callable[[Any], Collection[str]] | None = None,
 ) -> Any:
     """A field; ``shown`` is how the default is written in ``.env.example``, ``secret`` finds in a value what nobody may
     read."""
-    return field(default=default, metadata={"env": env, "read": read, "doc": doc, "shown": shown, "secret": secret})
+    metadata = {"env": env, "read": read, "doc": doc, "shown": shown, "secret": secret}
+    return field(default=default, repr=secret is None, metadata=metadata)
 
 
-def _password(url: str) -> str | None:
+def _itself(value: str) -> tuple[str, ...]:
+    return (value,)
+
+
+def _password(url: str) -> tuple[str, ...]:
     """As it stands in the URL."""
     found = re.search(r"://[^/@]*?:(.+)@", url)
-    return found[1] if found else None
+    return (found[1],) if found else ()
+
+
+def _each_secret(named: tuple[tuple[str | None, str], ...]) -> tuple[str, ...]:
+    return tuple(secret for _, secret in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +197,36 @@ class Settings:
     # Identity
     auth_mode: str = _setting(
         "AUTH_MODE", _choice("open", "jwt"), "open", "open: a client is whoever it says (development); jwt: tokens"
+    )
+    filial_isolation: bool = _setting(
+        "FILIAL_ISOLATION",
+        _switch,
+        False,
+        "on: users with filials find and write to those who share one, or have none; needs AUTH_MODE=jwt",
+        shown="off",
+    )
+    auth_jwt_secret: tuple[tuple[str | None, str], ...] = _setting(
+        "AUTH_JWT_SECRET",
+        token_secrets,
+        (),
+        "For HS256 tokens: one secret, or kid:secret pairs separated by commas, the newest first",
+        shown="",
+        secret=_each_secret,
+    )
+    auth_jwks_file: Path | None = _setting(
+        "AUTH_JWKS_FILE", Path, None, "For RS256, ES256 and EdDSA tokens: a file with the issuer's key set", shown=""
+    )
+    auth_jwks_url: str | None = _setting(
+        "AUTH_JWKS_URL", key_set_url, None, "For RS256, ES256 and EdDSA tokens: where the issuer's key set is", shown=""
+    )
+    auth_jwt_audience: str | None = _setting(
+        "AUTH_JWT_AUDIENCE", _text, None, "What a token's aud must be, or contain; by default anything", shown=""
+    )
+    auth_jwt_issuer: str | None = _setting(
+        "AUTH_JWT_ISSUER", _text, None, "What a token's iss must be; by default anything", shown=""
+    )
+    auth_admin_roles: tuple[str, ...] = _setting(
+        "AUTH_ADMIN_ROLES", _words, ("admin",), "A token's roles that make an administrator", shown="admin"
     )
     allow_open: bool = _setting(
         "AUTH_ALLOW_OPEN",
@@ -226,7 +283,7 @@ class Settings:
     dynamodb_table_prefix: str = _setting("DYNAMODB_TABLE_PREFIX", _text, "", "Put before each table's name")
     aws_access_key_id: str | None = _setting("AWS_ACCESS_KEY_ID", _text, None, "For DynamoDB and S3", shown="")
     aws_secret_access_key: str | None = _setting(
-        "AWS_SECRET_ACCESS_KEY", _text, None, "For DynamoDB and S3", shown="", secret=_text
+        "AWS_SECRET_ACCESS_KEY", _text, None, "For DynamoDB and S3", shown="", secret=_itself
     )
     aws_region: str = _setting("AWS_REGION", _text, "us-east-1", "For DynamoDB and S3")
 
@@ -241,7 +298,7 @@ class Settings:
     )
     redis_host: str | None = _setting("REDIS_HOST", _text, None, "Redis by its parts, without REDIS_URL", shown="")
     redis_port: int = _setting("REDIS_PORT", _whole(1, 65535, "a port"), 6379, "Beside REDIS_HOST")
-    redis_password: str | None = _setting("REDIS_PASSWORD", _text, None, "Beside REDIS_HOST", shown="", secret=_text)
+    redis_password: str | None = _setting("REDIS_PASSWORD", _text, None, "Beside REDIS_HOST", shown="", secret=_itself)
 
     # Files
     file_storage: str = _setting(
@@ -259,6 +316,14 @@ class Settings:
     )
     upload_path: Path = _setting(
         "FILE_STORAGE_LOCAL_PATH", Path, Path("uploads"), "Folder of local files", shown="./uploads"
+    )
+    file_url_secret: str | None = _setting(
+        "FILE_URL_SECRET",
+        _secret,
+        None,
+        "Signs the URLs of files, alike in all workers; by default AUTH_JWT_SECRET does",
+        shown="",
+        secret=_itself,
     )
     s3_bucket: str = _setting("FILE_STORAGE_S3_BUCKET", _text, "chat-files", "Bucket of s3 files; stays private")
     s3_endpoint: str | None = _setting(
@@ -303,22 +368,33 @@ class Settings:
                 f"WEB_CONCURRENCY must be 1 without Redis, got '{self.web_concurrency}': one process keeps presence, "
                 "limits and fan-out in its memory. Set REDIS_URL to run several workers."
             )
+        if self.filial_isolation and self.auth_mode == "open":
+            raise SettingsError(
+                "FILIAL_ISOLATION=on needs AUTH_MODE=jwt: in open mode nobody's filial is known for sure."
+            )
+        if self.auth_mode == "jwt" and not (self.auth_jwt_secret or self.auth_jwks_file or self.auth_jwks_url):
+            raise SettingsError(
+                "AUTH_MODE=jwt needs something to verify tokens with: "
+                "set AUTH_JWT_SECRET, AUTH_JWKS_FILE or AUTH_JWKS_URL."
+            )
         if self.is_production and self.auth_mode == "open" and not self.allow_open:
             raise SettingsError(
                 "AUTH_MODE must not be 'open' with NODE_ENV=production: everybody would be whoever they say. "
                 "Set AUTH_MODE=jwt, or AUTH_ALLOW_OPEN=yes where something in front lets nobody in but your own."
             )
-        if self.auth_mode == "jwt":
-            raise SettingsError("AUTH_MODE=jwt is not available in this version.")
+        if self.auth_mode == "jwt" and self.redis is not None and not (self.file_url_secret or self.auth_jwt_secret):
+            raise SettingsError(
+                "FILE_URL_SECRET must be set beside REDIS_URL: a file's URL signed by one worker is opened at another."
+            )
 
     def secrets(self) -> tuple[str, ...]:
         """What must stand in no log and no answer, wherever it was set."""
-        found = []
+        found: list[str] = []
         for spec in fields(self):
             find, value = spec.metadata["secret"], getattr(self, spec.name)
             if find is not None and value:
-                found.append(find(value))
-        return tuple(secret for secret in found if secret)
+                found += find(value)
+        return tuple(found)
 
     @property
     def is_production(self) -> bool:

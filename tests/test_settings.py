@@ -14,6 +14,8 @@ from chatapp.settings import DOCUMENTED_TYPES, Settings, SettingsError, TrustedP
 
 EXAMPLE = Path(__file__).parents[1] / "config" / ".env.example"
 
+LONG_SECRET = "a secret of 32 bytes or somewhat more"
+
 READ: list[tuple[str, str, str, Any]] = [
     ("HOST", "127.0.0.1", "host", "127.0.0.1"),
     ("PORT", "8080", "port", 8080),
@@ -22,6 +24,13 @@ READ: list[tuple[str, str, str, Any]] = [
     ("LOG_LEVEL", "debug", "log_level", "debug"),
     ("LOG_FORMAT", "json", "log_format", "json"),
     ("AUTH_MODE", "open", "auth_mode", "open"),
+    ("FILIAL_ISOLATION", "off", "filial_isolation", False),
+    ("AUTH_JWT_SECRET", LONG_SECRET, "auth_jwt_secret", ((None, LONG_SECRET),)),
+    ("AUTH_JWKS_FILE", "/srv/jwks.json", "auth_jwks_file", Path("/srv/jwks.json")),
+    ("AUTH_JWKS_URL", "https://id.example/jwks", "auth_jwks_url", "https://id.example/jwks"),
+    ("AUTH_JWT_AUDIENCE", "chat", "auth_jwt_audience", "chat"),
+    ("AUTH_JWT_ISSUER", "https://id.example", "auth_jwt_issuer", "https://id.example"),
+    ("AUTH_ADMIN_ROLES", "admin, Jefe de área,", "auth_admin_roles", ("admin", "Jefe de área")),
     ("AUTH_ALLOW_OPEN", "yes", "allow_open", True),
     ("LEGACY_FRONT_END", "on", "legacy_front_end", True),
     ("SOCKET_PATH", "/ws/", "socket_path", "/ws"),
@@ -41,6 +50,7 @@ READ: list[tuple[str, str, str, Any]] = [
     ("FILE_UPLOAD_MAX_SIZE", "1024", "upload_max_bytes", 1024),
     ("FILE_ALLOWED_TYPES", "image/png, Audio/*,", "allowed_types", ("image/png", "audio/*")),
     ("FILE_STORAGE_LOCAL_PATH", "/srv/uploads", "upload_path", Path("/srv/uploads")),
+    ("FILE_URL_SECRET", "s" * 32, "file_url_secret", "s" * 32),
     ("FILE_STORAGE_S3_BUCKET", "bucket", "s3_bucket", "bucket"),
     ("FILE_STORAGE_S3_REGION", "eu-west-1", "s3_region", "eu-west-1"),
     ("FILE_STORAGE_S3_ENDPOINT", "http://s3.local:8333", "s3_endpoint", "http://s3.local:8333"),
@@ -91,6 +101,7 @@ def test_defaults_are_the_documents() -> None:
     assert settings.rate_limit_enabled is True
     assert settings.web_concurrency == 1
     assert settings.auth_mode == "open"
+    assert settings.auth_admin_roles == ("admin",)
     assert settings.legacy_front_end is False
 
 
@@ -115,6 +126,17 @@ WRONG = [
     ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
     ("LOG_FORMAT", "xml", "one of json, text"),
     ("AUTH_MODE", "none", "one of open, jwt"),
+    ("AUTH_JWKS_URL", "id.example/jwks", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "http://id.example/jwks", "http:// only to this machine"),
+    ("AUTH_JWKS_URL", "http://10.0.0.1/jwks", "http:// only to this machine"),
+    ("AUTH_JWKS_URL", "http://127.0.0.1.evil.example/jwks", "http:// only to this machine"),
+    ("AUTH_JWKS_URL", "file:///etc/jwks.json", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "https:///jwks", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "https://id.example:99999/jwks", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "https://[id.example/jwks", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "https://id.example/jw ks", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "https://user@id.example/jwks", "without user and password"),
+    ("AUTH_ADMIN_ROLES", ",", "words separated by commas"),
     ("AUTH_ALLOW_OPEN", "maybe", "on or off"),
     ("LEGACY_FRONT_END", "maybe", "on or off"),
     ("RATE_LIMIT_ENABLED", "2", "on or off"),
@@ -315,16 +337,90 @@ def test_aws_is_the_older_word_for_s3() -> None:
     assert [Settings(file_storage=word).file_engine for word in ("local", "s3", "aws")] == ["local", "s3", "s3"]
 
 
+def test_branches_are_kept_apart_only_where_they_are_known_for_sure() -> None:
+    with pytest.raises(SettingsError, match="FILIAL_ISOLATION=on needs AUTH_MODE=jwt"):
+        Settings.from_env({"FILIAL_ISOLATION": "on"})
+    jwt = {"AUTH_MODE": "jwt", "AUTH_JWT_SECRET": LONG_SECRET}
+    assert Settings.from_env({**jwt, "FILIAL_ISOLATION": "on"}).filial_isolation is True
+
+
+# ---------------------------------------------------------------- tokens
+def test_jwt_mode_needs_something_to_verify_tokens_with() -> None:
+    with pytest.raises(SettingsError, match=r"^AUTH_MODE=jwt needs .*AUTH_JWT_SECRET, AUTH_JWKS_FILE or AUTH_JWKS_URL"):
+        Settings.from_env({"AUTH_MODE": "jwt"})
+
+
 @pytest.mark.parametrize(
-    "env",
+    ("variable", "given"),
     [
-        {"AUTH_MODE": "jwt"},
+        ("AUTH_JWT_SECRET", LONG_SECRET),
+        ("AUTH_JWKS_FILE", "jwks.json"),
+        ("AUTH_JWKS_URL", "https://id.example/jwks"),
     ],
-    ids=str,
 )
-def test_what_this_version_lacks_stops_the_start(env: dict[str, str]) -> None:
-    with pytest.raises(SettingsError, match="is not available in this version"):
-        Settings.from_env(env)
+def test_jwt_mode_with_any_of_them_starts(variable: str, given: str) -> None:
+    assert Settings.from_env({"AUTH_MODE": "jwt", variable: given}).auth_mode == "jwt"
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1", "127.8.0.1:1", "[::1]:8080"])
+def test_key_set_may_come_without_tls_from_this_machine(host: str) -> None:
+    url = f"http://{host}/jwks.json?tenant=1"
+    assert Settings.from_env({"AUTH_JWKS_URL": url}).auth_jwks_url == url
+
+
+def test_secrets_may_have_names_for_their_rotation() -> None:
+    other = LONG_SECRET[::-1]
+    settings = Settings.from_env({"AUTH_JWT_SECRET": f"2026-11:{LONG_SECRET}, old_1.b:{other}"})
+    assert settings.auth_jwt_secret == (("2026-11", LONG_SECRET), ("old_1.b", other))
+
+
+SHORT_SECRET = "x" * 31
+WRONG_SECRETS = [
+    (SHORT_SECRET, "at least 32 bytes long, each secret"),
+    (f"kid:{SHORT_SECRET}", "at least 32 bytes long, each secret"),
+    (f"new:{LONG_SECRET},old:{SHORT_SECRET}", "at least 32 bytes long, each secret"),
+    (f"a:{LONG_SECRET},a:{LONG_SECRET}x", "each kid once"),
+    (f"a:{LONG_SECRET},{LONG_SECRET}", "kid:secret pairs"),
+    (f"a:{LONG_SECRET},", "kid:secret pairs"),
+    (f":{LONG_SECRET}", "kid:secret pairs"),
+    (f"k d:{LONG_SECRET}", "kid:secret pairs"),
+    (f"a:{LONG_SECRET}:{LONG_SECRET}", "kid:secret pairs"),
+    (f"{LONG_SECRET},{LONG_SECRET}", "without commas and colons"),
+    (f"-----BEGIN PUBLIC KEY-----{LONG_SECRET}", "not a key file"),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), WRONG_SECRETS, ids=[row[0][:20] for row in WRONG_SECRETS])
+def test_wrong_secret_stops_the_start_and_is_not_shown(given: str, expected: str) -> None:
+    with pytest.raises(SettingsError) as stopped:
+        Settings.from_env({"AUTH_JWT_SECRET": given})
+    text = str(stopped.value)
+    assert text.startswith("AUTH_JWT_SECRET must be ")
+    assert expected in text
+    assert "got" not in text
+    assert SHORT_SECRET not in text
+    assert LONG_SECRET not in text
+
+
+def test_a_secrets_length_is_counted_in_bytes() -> None:
+    assert Settings.from_env({"AUTH_JWT_SECRET": "é" * 16}).auth_jwt_secret == ((None, "é" * 16),)
+
+
+@pytest.mark.parametrize(
+    ("variable", "given"),
+    [
+        ("AUTH_JWT_SECRET", "s3cret" * 8),
+        ("AUTH_JWT_SECRET", "kid:" + "s3cret" * 8),
+        ("AWS_SECRET_ACCESS_KEY", "s3cret"),
+        ("REDIS_PASSWORD", "s3cret"),
+        ("REDIS_URL", "redis://:s3cret@cache:6379"),
+    ],
+)
+def test_settings_show_no_secret(variable: str, given: str) -> None:
+    settings = Settings.from_env({variable: given})
+    assert settings != Settings()
+    assert "s3cret" not in repr(settings)
+    assert "port=3000" in repr(settings)
 
 
 # ---------------------------------------------------------------- logs
@@ -373,7 +469,7 @@ def test_env_example_explains_each_variable() -> None:
 
 def test_env_example_has_no_secrets() -> None:
     shown = example()
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "REDIS_PASSWORD"):
+    for variable in ("AUTH_JWT_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "REDIS_PASSWORD"):
         assert shown[variable] == ""
 
 

@@ -153,6 +153,16 @@ class EditWindowClosed(Forbidden):
     code = "edit_window_closed"
 
 
+class LinkInvalid(Forbidden):
+    """A file's URL is signed, but not by us, not for this file, or for somebody who is locked out since."""
+
+    code = "link_invalid"
+
+
+class LinkExpired(Forbidden):
+    code = "link_expired"
+
+
 class NotFound(ChatError):
     code = "not_found"
 

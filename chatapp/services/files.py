@@ -10,10 +10,11 @@ from pathlib import Path
 
 from chatapp.domain.commands import SendMessage, UploadFile
 from chatapp.domain.errors import FileNotStored, FileTypeNotAllowed, InvalidData, TooLarge
-from chatapp.domain.media_types import extension_for, is_allowed
-from chatapp.domain.models import Actor, Attachment, Message, MessageType, StoredFile, User
-from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection, LocalDownload, RedirectDownload
-from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
+from chatapp.domain.media_types import UNKNOWN, extension_for, is_allowed
+from chatapp.domain.models import Actor, Attachment, Message, MessageType, Scope, Standing, StoredFile, User
+from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection
+from chatapp.services.actors import require_name, require_scope, require_self
+from chatapp.services.attachments import AVATAR_PREFIX, THUMBNAIL_ENDING, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.conversations import ConversationService
 from chatapp.services.messages import MessageService
 from chatapp.services.users import UserService
@@ -73,13 +74,14 @@ class FileService:
 
         Raises TooLarge, FileTypeNotAllowed, and what ``MessageService.send`` raises.
         """
-        if (command.conversation_id is None) != (actor.user_id is None):
+        require_scope(actor, Scope.MESSAGES_SEND)
+        if actor.standing is Standing.TRUSTED and (command.conversation_id is None) != (actor.user_id is None):
             missing = "senderId" if actor.user_id is None else "conversationId"
             raise InvalidData({missing: ["required"]})
-        if command.conversation_id is None or actor.user_id is None:
+        if command.conversation_id is None:
             attachment, _ = self._store(incoming, actor)
             return Uploaded(attachment, None)
-        self._conversations.require_participant(command.conversation_id, actor.user_id)
+        self._conversations.require_participant(command.conversation_id, require_name(actor))
         attachment, inspection = self._store(incoming, actor)
         try:
             message = self._send(command, attachment, inspection, incoming, actor)
@@ -90,9 +92,10 @@ class FileService:
             self._sweeper.sweep([attachment])  # a repeated upload: the first one's bytes stay, these go
         return Uploaded(message.attachment or attachment, message)
 
-    def set_avatar(self, user_id: str, incoming: IncomingFile) -> User:
-        """Raises UserNotFound, InvalidData, TooLarge, FileTypeNotAllowed."""
-        self._users.get(user_id)
+    def set_avatar(self, user_id: str, incoming: IncomingFile, *, actor: Actor) -> User:
+        """Raises UserNotFound, InvalidData, TooLarge, FileTypeNotAllowed, IdentityMismatch, ScopeMissing."""
+        require_self(actor, user_id, Scope.USERS_WRITE)
+        self._users.require(user_id)
         attachment, _ = self._store(incoming, Actor(user_id), as_avatar=True)
         try:
             user, before = self._users.set_avatar(user_id, attachment.url)
@@ -102,19 +105,17 @@ class FileService:
         self._sweep_avatar(user_id, before)
         return user
 
-    def remove_avatar(self, user_id: str) -> User:
-        """Raises UserNotFound."""
+    def remove_avatar(self, user_id: str, *, actor: Actor) -> User:
+        """Raises UserNotFound, IdentityMismatch, ScopeMissing."""
+        require_self(actor, user_id, Scope.USERS_WRITE)
         user, before = self._users.set_avatar(user_id, None)
         self._sweep_avatar(user_id, before)
         return user
 
-    def open(self, name: str) -> LocalDownload | RedirectDownload:
-        """Raises FileNotStored."""
-        return self._files.open(name)
-
     # ------------------------------------------------------------ steps
     def _store(self, incoming: IncomingFile, actor: Actor, *, as_avatar: bool = False) -> tuple[Attachment, Inspection]:
         inspection = self._require_acceptable(incoming, as_avatar=as_avatar)
+        incoming = self._clean(incoming, inspection)
         file = self._name(incoming, inspection, actor, prefix=AVATAR_PREFIX if as_avatar else "")
         if inspection.is_image:
             file = self._with_thumbnail(file, incoming.path)
@@ -142,6 +143,12 @@ class FileService:
             raise FileTypeNotAllowed(fileType=inspection.media_type, allowedTypes=sorted(self._allowed_types))
         return inspection
 
+    def _clean(self, incoming: IncomingFile, inspection: Inspection) -> IncomingFile:
+        """What is served says nothing that its picture does not show. Raises FileTypeNotAllowed."""
+        if not self._inspector.clean(incoming.path, inspection.media_type):
+            raise FileTypeNotAllowed(fileType=UNKNOWN, allowedTypes=sorted(self._allowed_types))
+        return replace(incoming, size=incoming.path.stat().st_size)
+
     def _name(self, incoming: IncomingFile, inspection: Inspection, actor: Actor, *, prefix: str) -> StoredFile:
         now = self._clock.now()
         stem = f"{prefix}{self._ids.new()}-{round(now.timestamp() * 1000)}"
@@ -159,7 +166,7 @@ class FileService:
         try:
             if not self._inspector.thumbnail(source, target):
                 return file
-            name = f"{file.name.rsplit('.', 1)[0]}-thumb.webp"
+            name = file.name.rsplit(".", 1)[0] + THUMBNAIL_ENDING
             small = replace(file, name=name, media_type=THUMBNAIL_TYPE, size=target.stat().st_size)
             self._files.put(small, target)
         finally:

@@ -51,6 +51,8 @@ ERRORS: dict[str, tuple[int, Texts]] = {
     "not_message_sender": (403, ("El mensaje es de otra persona", "The message is somebody else's")),
     "not_group_creator": (403, ("Solo el creador del grupo puede hacerlo", "Only the group's creator may do this")),
     "edit_window_closed": (403, ("Ya no se puede editar el mensaje", "The message can no longer be edited")),
+    "link_invalid": (403, ("El enlace no es válido", "The link is not valid")),
+    "link_expired": (403, ("El enlace ha caducado", "The link has expired")),
     "not_found": (404, ("Recurso no encontrado", "Resource not found")),
     "user_not_found": (404, ("Usuario no encontrado", "User not found")),
     "conversation_not_found": (404, ("Conversación no encontrada", "Conversation not found")),

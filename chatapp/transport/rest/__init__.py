@@ -7,7 +7,7 @@ from flask_smorest import Api
 
 from chatapp.protocol.json_schemas import teach
 from chatapp.protocol.schemas import HttpErrorSchema
-from chatapp.transport.rest import conversations, documents, files, health, messages, users
+from chatapp.transport.rest import conversations, documents, files, health, messages, tokens, users
 
 
 class ChatApi(Api):
@@ -28,7 +28,15 @@ def register(app: Flask, *, version: str) -> None:
     )
     api = ChatApi(app)
     teach(api.ma_plugin)
-    for resource in (users.blueprint, conversations.blueprint, messages.blueprint, files.blueprint, health.blueprint):
+    for resource in (
+        users.blueprint,
+        conversations.blueprint,
+        messages.blueprint,
+        files.blueprint,
+        files.downloads,
+        tokens.blueprint,
+        health.blueprint,
+    ):
         api.register_blueprint(resource)
-    for page in (files.downloads, documents.blueprint, documents.browser):
+    for page in (files.older, documents.blueprint, documents.browser):
         app.register_blueprint(page)

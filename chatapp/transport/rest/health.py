@@ -9,7 +9,9 @@ from flask.views import MethodView
 from chatapp.protocol.schemas import HealthSchema, ReadinessSchema
 from chatapp.transport.rest.resource import Resource, extension
 
-blueprint = Resource("health", __name__, url_prefix="/", description="For whoever watches over the server")
+blueprint = Resource(
+    "health", __name__, url_prefix="/", description="For whoever watches over the server", is_public=True
+)
 
 
 @blueprint.route("healthz")
