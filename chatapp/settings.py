@@ -117,16 +117,16 @@ def _secret(value: str) -> str:
     return value
 
 
-def _clamd(value: str) -> str:
-    if not re.fullmatch(r"unix:///\S+|tcp://[^/\s]+:[0-9]{1,5}", value):
-        raise ValueError("tcp://host:port or unix:///path")
-    return value
-
-
 def _endpoint(value: str) -> str:
     """Of AWS's like, which take keys and no password; engines quote the URL in what they say of their failures."""
     if not re.fullmatch(r"https?://[^\s@]+", value):
         raise ValueError("a URL beginning with http:// or https://, without user and password")
+    return value
+
+
+def _clamd(value: str) -> str:
+    if not re.fullmatch(r"unix:///\S+|tcp://[^/\s]+:[0-9]{1,5}", value):
+        raise ValueError("tcp://host:port or unix:///path")
     return value
 
 

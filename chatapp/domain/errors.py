@@ -88,7 +88,7 @@ class NoProof(ChatError):
 
 
 class TokenInvalid(NoProof):
-    """Nobody may know why, but the log: ``str`` of the cause."""
+    """Only the log may know why: ``str`` of the cause."""
 
     code = "token_invalid"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from chatapp.domain.errors import ChatError, RateLimited
+from chatapp.domain.errors import ChatError, NoProof, RateLimited
 from chatapp.protocol.wire_json import WireJson
 
 Texts = tuple[str, str]
@@ -130,6 +130,11 @@ def error_text(failure: Failure, request_id: str) -> str:
 def _public(error: ChatError) -> dict[str, Any]:
     """What an engine says of itself is for the log, not for clients."""
     return {} if ERRORS[error.code][0] >= 500 else error.details
+
+
+def reason_of(error: ChatError) -> str | None:
+    """Why somebody proves nothing, for the log alone; never the token itself."""
+    return str(error.__cause__) if isinstance(error, NoProof) and error.__cause__ is not None else None
 
 
 def language_of(accept_language: str) -> str:

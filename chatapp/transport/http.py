@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from chatapp.domain.errors import ChatError, TooLarge
 from chatapp.protocol.wire_json import WireJson
-from chatapp.transport.errors import Failure, describe, error_text, language_of
+from chatapp.transport.errors import Failure, describe, error_text, language_of, reason_of
 from chatapp.transport.gate import request_id_of
 
 log = structlog.get_logger(__name__)
@@ -67,6 +67,7 @@ def _end(response: Response) -> Response:
         path=request.path,
         status=response.status_code,
         code=g.get("error_code"),
+        **({"reason": g.reason} if "reason" in g else {}),
         duration_ms=round((time.perf_counter() - g.began) * 1000, 1),
     )
     return response
@@ -76,6 +77,8 @@ def _end(response: Response) -> Response:
 def _chat_error(error: ChatError) -> Response:
     if error.__cause__ is not None and describe(error, "en").status >= 500:
         log.error("engine failed", request_id=g.request_id, error=str(error), cause=repr(error.__cause__))
+    if reason := reason_of(error):
+        g.reason = reason
     return _respond(describe(error, language()))
 
 

@@ -18,6 +18,13 @@ class ChatApi(Api):
         """Errors have their shape from ``transport/http.py``, for these resources as for all others."""
 
 
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A user's token, or an API key (`ck_…`). Not looked at in open mode.",
+}
+
+
 def register(app: Flask, *, version: str) -> None:
     app.config.update(
         API_TITLE="chatapp",
@@ -29,6 +36,7 @@ def register(app: Flask, *, version: str) -> None:
     app.url_map.converters["file"] = files.FileName
     api = ChatApi(app)
     teach(api.ma_plugin)
+    api.spec.components.security_scheme("bearer", BEARER)
     for resource in (
         users.blueprint,
         conversations.blueprint,

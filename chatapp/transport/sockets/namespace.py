@@ -29,7 +29,7 @@ from chatapp.services.chat import Chat
 from chatapp.settings import Settings
 from chatapp.transport.addresses import client_address
 from chatapp.transport.auth import Authenticator
-from chatapp.transport.errors import Failure, describe, language_of
+from chatapp.transport.errors import Failure, describe, language_of, reason_of
 from chatapp.transport.limits import CONNECTIONS, RateLimits
 from chatapp.transport.sockets.connections import Connection, Welcome
 from chatapp.transport.sockets.direct import DirectSocket
@@ -79,7 +79,8 @@ class ChatNamespace(Namespace):
             self._limits.take(CONNECTIONS, address)
             caller, user_id = self._authenticator.of_handshake(auth)
         except ChatError as error:
-            log.info("connection refused", connection_id=socket_id, address=address, code=error.code)
+            about = {"connection_id": socket_id, "address": address, "code": error.code, "reason": reason_of(error)}
+            log.info("connection refused", **about)
             failure = describe(error, language)
             raise ConnectionRefusedError(failure.message, _told(failure)) from error
         except Exception as error:  # else the client would wait for an answer for ever
