@@ -64,6 +64,6 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     Watchdog(socketio.server).start()
 
     app.extensions["chatapp"] = Extension(settings, chat, limits, authenticator, socketio)
-    rest.register(app, version=VERSION)
+    rest.register(app, version=VERSION, asks_for_proof=settings.auth_mode == "jwt")
     app.wsgi_app = Gate(app.wsgi_app, settings)  # type: ignore[method-assign]
     return app

@@ -21,11 +21,12 @@ class ChatApi(Api):
 BEARER = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A user's token, or an API key (`ck_…`). Not looked at in open mode.",
+    "description": "A user's token, or an API key (`ck_…`)",
 }
 
 
-def register(app: Flask, *, version: str) -> None:
+def register(app: Flask, *, version: str, asks_for_proof: bool) -> None:
+    """``asks_for_proof``: whether requests need a token or a key."""
     app.config.update(
         API_TITLE="chatapp",
         API_VERSION=version,
@@ -36,7 +37,9 @@ def register(app: Flask, *, version: str) -> None:
     app.url_map.converters["file"] = files.FileName
     api = ChatApi(app)
     teach(api.ma_plugin)
-    api.spec.components.security_scheme("bearer", BEARER)
+    if asks_for_proof:
+        api.spec.components.security_scheme("bearer", BEARER)
+        api.spec.options["security"] = [{"bearer": []}]
     for resource in (
         users.blueprint,
         conversations.blueprint,

@@ -88,7 +88,7 @@ class Links(MethodView):
 
 @downloads.route("/files/<file:name>")
 class Download(MethodView):
-    @downloads.doc(parameters=LINK_PARAMETERS)
+    @downloads.doc(parameters=LINK_PARAMETERS, security=[{"bearer": []}, {}])
     @downloads.response(200, content_type="*/*", description="The bytes")
     @downloads.alt_response(206, content_type="*/*", description="The part that Range asked for")
     @downloads.alt_response(304, description="The client has them already")

@@ -16,6 +16,7 @@ blueprint = Resource(
 
 @blueprint.route("healthz")
 class Health(MethodView):
+    @blueprint.doc(security=[])
     @blueprint.response(200, HealthSchema, example={"status": "ok"})
     def get(self) -> Any:
         """The process answers"""
@@ -24,6 +25,7 @@ class Health(MethodView):
 
 @blueprint.route("readyz")
 class Readiness(MethodView):
+    @blueprint.doc(security=[])
     @blueprint.response(200, ReadinessSchema, example={"status": "ok", "checks": {"store": "ok", "files": "ok"}})
     @blueprint.alt_response(503, schema=ReadinessSchema, description="Something it needs does not work")
     def get(self) -> Any:

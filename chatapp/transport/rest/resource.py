@@ -57,7 +57,6 @@ class Resource(Blueprint):
     def __init__(self, *args: Any, is_public: bool = False, **kwargs: Any) -> None:
         """``is_public``: nobody need prove who they are."""
         super().__init__(*args, **kwargs)
-        self._is_public = is_public
         if not is_public:
             self.before_request(authenticate)
 
@@ -74,8 +73,6 @@ class Resource(Blueprint):
             documented = view
             for status in sorted({*ALWAYS, *statuses}):
                 documented = self.alt_response(status, schema=HttpErrorSchema)(documented)
-            if not self._is_public:
-                documented = self.doc(security=[{"bearer": []}])(documented)
             view._apidoc = documented._apidoc  # type: ignore[attr-defined]
             return view
 
