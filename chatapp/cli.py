@@ -1,4 +1,4 @@
-"""``chatapp serve | init | purge | openapi | asyncapi | torture``: the server's own commands."""
+"""``chatapp serve | init | purge | apikey | audit | openapi | asyncapi | torture``: the server's own commands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from chatapp.administration import apikey, audit
 from chatapp.domain.errors import Unavailable
 from chatapp.settings import Settings, SettingsError
 from chatapp.torture import command as torture
@@ -30,7 +31,8 @@ class Command:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 an engine is down or a server convicted, 2 wrong usage or settings."""
+    """Exit status: 0 done, 1 an engine is down, or what was asked for is not there or not good, 2 wrong usage or
+    settings."""
     parser = argparse.ArgumentParser(prog="chatapp", description="A chat server over Socket.IO and REST.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
@@ -49,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _with_settings(run: Callable[[Settings], int]) -> Callable[[argparse.Namespace], int]:
     """For a command that is the server's, and so takes the server's environment."""
     return lambda _options: run(Settings.from_env(os.environ))
+
+
+def _with_both(run: Callable[[Settings, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    return lambda options: run(Settings.from_env(os.environ), options)
 
 
 def _serve(_: Settings) -> int:
@@ -106,6 +112,8 @@ COMMANDS: dict[str, Command] = {
     "serve": Command(_with_settings(_serve), "run the server on HOST:PORT"),
     "init": Command(_with_settings(_init), "create or migrate the tables"),
     "purge": Command(_with_settings(_purge), "remove every message for good, and say how many"),
+    "apikey": Command(_with_both(apikey.run), "make, list and revoke the backend's API keys", apikey.add_arguments),
+    "audit": Command(_with_both(audit.run), "check and list who deleted and revoked what", audit.add_arguments),
     "openapi": Command(_with_settings(_openapi), "print the description of the REST API"),
     "asyncapi": Command(_with_settings(_asyncapi), "print the description of the socket events"),
     "torture": Command(torture.run, "send from many clients while faults happen, and judge", torture.add_arguments),
