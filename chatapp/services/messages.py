@@ -187,7 +187,7 @@ class MessageService:
         return self._retract(message, actor)
 
     def _retract(self, message: Message, actor: Actor) -> Message:
-        if not message.is_deleted:
+        if not message.is_deleted and message.sender_id != actor.user_id:  # whose own it is the tombstone says
             of = {"conversationId": message.conversation_id, "senderId": message.sender_id}
             self._audit.record(AuditAction.MESSAGE_DELETE, f"message:{message.id}", actor, **of)
         retracted = self._store.delete(message.id)

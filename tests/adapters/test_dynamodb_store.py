@@ -1440,6 +1440,14 @@ def costs(engine: DynamoEngine, store: DynamoStore) -> dict[str, str]:
     measure("list 4 users by name", lambda: users.list_by_name(limit=4))
     measure("purge 25 messages", lambda: messages.purge(limit=25))
     measure("delete a private conversation without messages", lambda: conversations.delete("two"))
+    key = ApiKey("0123456789abcdef", "backend", frozenset({Scope.ADMIN}), START, "0" * 64)
+    store.api_keys.add(key)
+    measure("know an API key", lambda: store.api_keys.get(key.id))
+    measure("note when an API key was used", lambda: store.api_keys.touch(key, used_at=START))
+    measure("revoke a user's tokens", lambda: store.revocations.revoke(Revocation("ana", START)))
+    measure("ask whether tokens were revoked", store.revocations.version)
+    deletion = AuditDraft("2025-01-27T10:00:00.000Z", "user:ana", "user.delete", "user:eva", "{}")
+    measure("append a record to the audit log", lambda: store.audit.append(deletion))
     return measured
 
 

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--kid", help="which of AUTH_JWT_SECRET's secrets signs (default the first)")
 
 
-def run(options: argparse.Namespace, settings: Settings) -> int:
+def run(settings: Settings, options: argparse.Namespace) -> int:
     """0: the token is printed. 2: wrong usage. Raises SettingsError."""
     from chatapp.wiring import build_minter  # noqa: PLC0415 - `chatapp --help` needs none of it
 
