@@ -9,12 +9,15 @@ from urllib.parse import urlsplit
 SECRET_MIN_BYTES = 32
 """RFC 7518, 3.2: no shorter than what HS256 computes."""
 
+KEY_FILE = re.compile(r"-----BEGIN |^(ssh|ecdsa)-")
+"""PyJWT signs and verifies nothing with what might be a public key."""
+
 PAIR = re.compile(r"([\w.-]{1,64}):([^:]+)", re.ASCII)
 
 
 def token_secrets(value: str) -> tuple[tuple[str | None, str], ...]:
     """Name and secret of each; None for the name of one that stands alone."""
-    if "-----BEGIN" in value:
+    if KEY_FILE.search(value):
         raise ValueError("a secret, not a key file: public keys belong in a key set, see AUTH_JWKS_FILE")
     if not re.search("[,:]", value):
         return ((None, _long_enough(value)),)

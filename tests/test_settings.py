@@ -388,6 +388,7 @@ WRONG_SECRETS = [
     (f"a:{LONG_SECRET}:{LONG_SECRET}", "kid:secret pairs"),
     (f"{LONG_SECRET},{LONG_SECRET}", "without commas and colons"),
     (f"-----BEGIN PUBLIC KEY-----{LONG_SECRET}", "not a key file"),
+    (f"ssh-ed25519 {LONG_SECRET}", "not a key file"),
 ]
 
 

@@ -91,17 +91,16 @@ class JwtVerifier:
     def _require_meant_for_us(self, claims: Any) -> None:
         if not isinstance(claims, dict):
             raise Unproven("its claims are no object")
-        audience = claims.get("aud")
-        if self._audience is not None and self._audience not in (
-            audience if isinstance(audience, list) else [audience]
-        ):
+        said = claims.get("aud")
+        audiences = said if isinstance(said, list) else [said]
+        if self._audience is not None and self._audience not in audiences:
             raise Unproven("it is meant for another audience")
         if self._issuer is not None and claims.get("iss") != self._issuer:
             raise Unproven("it is another issuer's")
 
 
 def _require_timely(said: dict[str, Any], now: datetime) -> None:
-    """With both of these ``exp`` is never further away than LONGEST_LIFE and LEEWAY."""
+    """So ``exp`` is never further away than LONGEST_LIFE, and LEEWAY. Whether it is over is asked each time."""
     if said["issued_at"] > now + LEEWAY:
         raise Unproven("it was issued in the future")
     if not timedelta(0) < said["expires_at"] - said["issued_at"] <= LONGEST_LIFE:

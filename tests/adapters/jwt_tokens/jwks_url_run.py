@@ -169,7 +169,7 @@ def test_who_asks_at_once_shares_a_fetch(issuer: Issuer, verifier: JwtVerifier) 
 
 
 def test_what_no_public_key_can_have_signed_fetches_nothing(issuer: Issuer, verifier: JwtVerifier) -> None:
-    for alg in ("HS256", "HS512", "none", "PS256", "ES384", "http://evil.example"):
+    for alg in ("HS256", "HS512", "none", "PS256", "ES384", "http://evil.example", ["EdDSA"], {"EdDSA": 1}, None):
         assert not is_valid(verifier, token(alg=alg, kid="new", sign=by_secret("x")))
     assert issuer.requests == []
 
@@ -249,6 +249,20 @@ def test_an_answer_that_is_no_key_set_leaves_the_keys_as_they_were(
     issuer.says(http(NEW_SET))
     seconds.now += RETRY_SECONDS
     assert is_valid(verifier, NEW)
+
+
+def test_an_answer_without_end_is_read_no_further_than_a_key_set_may_be_long(
+    issuer: Issuer, verifier: JwtVerifier
+) -> None:
+    def answer(client: socket) -> None:
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            client.sendall(b" " * 65536)
+
+    issuer.answer = answer
+    with capture_logs() as logged, pytest.raises(Unavailable):
+        verifier.verify(OLD)
+    assert logged[0]["reason"] == f"it is larger than {JWKS_MAX_BYTES} bytes"
 
 
 def test_an_issuer_that_is_gone_leaves_the_keys_as_they_were(
