@@ -232,7 +232,7 @@ class MessageService:
         return Refreshed(unknown, gone)
 
     def _require_own(self, message_id: str, actor: Actor) -> Message:
-        require_scope(actor, Scope.MESSAGES_SEND)
+        membership_of(actor)  # for the scope alone: it is asked before anything is said of the message
         message = self._require(message_id)
         if message.sender_id != actor.user_id:
             raise NotMessageSender(messageId=message_id)

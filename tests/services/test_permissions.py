@@ -156,9 +156,9 @@ RULED = """
   remove-another     ok       creator  creator  creator  ok       scope    creator  scope    creator  ok       ok
   delete-group       ok       creator  member   member   ok       scope    creator  scope    member   ok       ok
   delete-private     admin    admin    member   member   ok       scope    scope    scope    member   ok       ok
-  edit-bea's         sender   ok       sender   sender   sender   scope    ok       sender   sender   sender   sender
-  take-back-bea's    sender   ok       sender   sender   sender   scope    ok       sender   sender   sender   sender
-  delete-bea's       sender   ok       sender   sender   ok       scope    ok       sender   sender   ok       ok
+  edit-bea's         sender   ok       sender   sender   sender   scope    ok       scope    sender   sender   sender
+  take-back-bea's    sender   ok       sender   sender   sender   scope    ok       scope    sender   sender   sender
+  delete-bea's       sender   ok       sender   sender   ok       scope    ok       scope    sender   ok       ok
   inbox-of-bea       self     ok       self     self     ok       scope    scope    scope    scope    ok       ok
   save-bea           self     ok       self     self     ok       ok       scope    scope    scope    ok       ok
   see-bea            ok       ok       ok       ok       ok       ok       scope    scope    scope    ok       ok
