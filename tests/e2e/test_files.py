@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 import requests
 
+from tests.e2e.proofs import ENVIRONMENT, bearer, token
 from tests.e2e.sample_files import picture
 from tests.e2e.server import Server, free_port, running
 from tests.e2e.test_cluster import until, until_ready
@@ -21,7 +20,6 @@ from tests.engines.redis import running_redis
 from tests.hostile_files import SECRET as SECRET_PLACE
 from tests.hostile_files import photo_with_a_place
 
-SECRET = "what the company's own backend signs with"
 TRIES = 20
 """New connections, which the kernel spreads over both workers."""
 
@@ -31,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Two workers that believe tokens alone."""
     folder = tmp_path_factory.mktemp("files")
     with running_redis(free_port()) as redis:
-        env = {"WEB_CONCURRENCY": "2", "REDIS_URL": redis.url, "AUTH_MODE": "jwt", "AUTH_JWT_SECRET": SECRET}
+        env = {"WEB_CONCURRENCY": "2", "REDIS_URL": redis.url, **ENVIRONMENT}
         with running(folder / "server", **env) as started:
             until(lambda: len(started.workers()) == 2, "both workers run")
             until_ready(started)
@@ -41,9 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def proof(user_id: str) -> dict[str, str]:
-    now = int(time.time())
-    token = jwt.encode({"sub": user_id, "iat": now, "exp": now + 600}, SECRET, algorithm="HS256")
-    return {"Authorization": f"Bearer {token}"}
+    return bearer(token(user_id))
 
 
 def post(server: Server, path: str, user_id: str, **body: Any) -> Any:

@@ -6,9 +6,6 @@ The operations come from the OpenAPI document and the events from the incoming t
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,12 +15,10 @@ import pytest
 import requests
 
 from chatapp.protocol import incoming
+from tests.e2e.proofs import ENVIRONMENT, SECRET, api_key, bearer, token
 from tests.e2e.sample_files import picture
-from tests.e2e.server import ROOT, Server, running
+from tests.e2e.server import Server, running
 from tests.e2e.wire import PATIENCE, Client, Refused
-
-SECRET = "what the company's own backend signs with"
-ENVIRONMENT = {"AUTH_MODE": "jwt", "AUTH_JWT_SECRET": SECRET, "FILIAL_ISOLATION": "on"}
 
 # ---------------------------------------------------------------- the tables
 WORDS: dict[str, tuple[int, str] | None] = {
@@ -131,20 +126,6 @@ REST_ROWS, SOCKET_ROWS = rest_rows(), socket_rows()
 
 
 # ---------------------------------------------------------------- the scene
-def token(user_id: str, *, secret: str = SECRET, ago: int = 0, lasts: int = 3600, **claims: Any) -> str:
-    issued = int(time.time()) - ago
-    return jwt.encode({"sub": user_id, "iat": issued, "exp": issued + lasts, **claims}, secret, algorithm="HS256")
-
-
-def _make_key(server: Server, *scopes: str) -> str:
-    words = [part for scope in scopes for part in ("--scope", scope)]
-    command = [sys.executable, "-m", "chatapp.cli", "apikey", "create", "--name", "test", *words]
-    made = subprocess.run(
-        command, cwd=ROOT, env=server._environment(), capture_output=True, text=True, timeout=60, check=True
-    )
-    return next(word for word in made.stdout.split() if word.startswith("ck_"))
-
-
 @dataclass
 class Place:
     """One cell's own group, messages and people; whatever is done to them, the next cell does not see it."""
@@ -168,7 +149,7 @@ class Scene:
         self._numbers = itertools.count()
         both = ("users:write", "messages:send")
         for scopes in (("admin",), ("users:write",), ("messages:send",), both):
-            self.keys[" ".join(scopes)] = _make_key(self.server, *scopes)
+            self.keys[" ".join(scopes)] = api_key(self.server, *scopes)
         for user_id in PEOPLE:
             claims = {"filials": ["cusco" if user_id == "cusco" else "lima"]}
             claims |= {"roles": ["admin"]} if user_id == "admin" else {}
@@ -196,7 +177,7 @@ class Scene:
         return answer.json()
 
     def send(self, method: str, path: str, proof: str, **kwargs: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {proof}"} if proof else {}
+        headers = bearer(proof) if proof else {}
         return self.http.request(method, self.server.url + path, headers=headers, timeout=PATIENCE, **kwargs)
 
     def place(self) -> Place:
@@ -217,7 +198,7 @@ class Scene:
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with running(tmp_path_factory.mktemp("permissions") / "server", **ENVIRONMENT) as server:
+    with running(tmp_path_factory.mktemp("permissions") / "server", **ENVIRONMENT, FILIAL_ISOLATION="on") as server:
         yield Scene(server)
 
 
