@@ -2,8 +2,6 @@ SwaggerUIBundle({
   url: '/api/openapi.json',
   dom_id: '#swagger-ui',
   deepLinking: true,
-  layout: 'StandaloneLayout',
-  presets: [SwaggerUIBundle.presets.apis, SwaggerUIStandalonePreset],
-  plugins: [SwaggerUIBundle.plugins.DownloadUrl],
+  layout: 'BaseLayout', // the standalone one has a bar for other documents, with styles of its own inline
   validatorUrl: null, // or it would show our document to a service elsewhere
 });
