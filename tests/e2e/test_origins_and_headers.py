@@ -11,6 +11,7 @@ import requests
 
 from tests.e2e.server import Server, running
 from tests.e2e.wire import PATIENCE, RawWebSocket, clients, log_lines, make_conversation, save_users
+from tests.transport.test_origins import REFUSED
 
 LISTED = "https://app.example.com"
 TOKEN = "SECRETO-8141"
@@ -63,21 +64,6 @@ OK = {by_rest: 200, by_polling: 200, by_websocket: 101}
 OWN = "<its own>"
 
 ADMITTED = [LISTED, "http://localhost:8080", OWN, None, ""]
-REFUSED = [
-    "null",
-    "https://evil.com",
-    "https://app.example.com.evil.com",
-    "https://evil.com/https://app.example.com",
-    "https://evilapp.example.com",
-    "https://app.example.co",
-    "https://app.example.com/",
-    "https://app.example.com:8443",
-    "http://app.example.com",
-    "HTTPS://APP.EXAMPLE.COM",
-    "http://localhost",
-    "http://127.0.0.1",
-    "https://app.example.com, https://evil.com",
-]
 
 
 def origin_header(server: Server, origin: str | None) -> dict[str, str]:
