@@ -7,7 +7,7 @@ from flask_smorest import Api
 
 from chatapp.protocol.json_schemas import teach
 from chatapp.protocol.schemas import HttpErrorSchema
-from chatapp.transport.rest import conversations, documents, files, health, messages, tokens, users
+from chatapp.transport.rest import conversations, documents, files, health, messages, tokens, users, web_client
 
 
 class ChatApi(Api):
@@ -50,5 +50,5 @@ def register(app: Flask, *, version: str, asks_for_proof: bool) -> None:
         health.blueprint,
     ):
         api.register_blueprint(resource)
-    for page in (files.older, documents.blueprint, documents.browser):
+    for page in (files.older, documents.blueprint, documents.browser, web_client.blueprint):
         app.register_blueprint(page)

@@ -223,7 +223,7 @@ def test_a_wrong_method_says_which_are_right(api: Api) -> None:
 
 
 def test_an_unknown_path_is_an_error_like_all_others(api: Api) -> None:
-    for path in ("/", "/api", "/api/nothing", "/nothing"):
+    for path in ("/api", "/api/nothing", "/nothing", "/client/nothing.js"):
         answer = api.client.get(path)
         assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
 

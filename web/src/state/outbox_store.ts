@@ -1,0 +1,52 @@
+import { openDB, type DBSchema, type IDBPDatabase } from 'idb';
+
+/** A message on its way out; it lives here until the server has it. */
+export interface Outgoing {
+  clientMessageId: string;
+  userId: string;
+  conversationId: string;
+  content: string;
+  replyTo: string | null;
+  replyPreview: string | null;
+  /** For a file message: its bytes, which survive the tab too. */
+  file: { bytes: Blob; name: string } | null;
+  /** Milliseconds since 1970; messages go out in this order. */
+  queuedAt: number;
+  /** Why the server will not have it; null while it may still go. */
+  failure: string | null;
+}
+
+/** Where outgoing messages wait. Durable when `put` returns. */
+export interface OutboxStore {
+  all(userId: string): Promise<Outgoing[]>;
+  put(item: Outgoing): Promise<void>;
+  remove(clientMessageId: string): Promise<void>;
+}
+
+interface Schema extends DBSchema {
+  outbox: { key: string; value: Outgoing; indexes: { byUser: string } };
+}
+
+export class IndexedDbOutbox implements OutboxStore {
+  readonly #database: Promise<IDBPDatabase<Schema>>;
+
+  constructor(name = 'chatapp') {
+    this.#database = openDB<Schema>(name, 1, {
+      upgrade(database) {
+        database.createObjectStore('outbox', { keyPath: 'clientMessageId' }).createIndex('byUser', 'userId');
+      },
+    });
+  }
+
+  async all(userId: string): Promise<Outgoing[]> {
+    return (await this.#database).getAllFromIndex('outbox', 'byUser', userId);
+  }
+
+  async put(item: Outgoing): Promise<void> {
+    await (await this.#database).put('outbox', item);
+  }
+
+  async remove(clientMessageId: string): Promise<void> {
+    await (await this.#database).delete('outbox', clientMessageId);
+  }
+}

@@ -1,0 +1,77 @@
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { whoIs, type Me } from '../state/session';
+import { AppProvider, type App } from './app';
+import { speak, language, texts } from './i18n';
+import { Main } from './Main';
+import { sentenceOf } from './problems';
+import { useRoute } from './route';
+import type { Services } from './services';
+import { SignIn } from './SignIn';
+
+/** The whole client, for a page of its own or as a part of another. */
+export function Root({ services, routed }: { services: Services; routed: boolean }) {
+  const root = useRef<HTMLDivElement>(null);
+  const theme = useTheme(services);
+  const mounted: Mounted = { services, routed, root };
+  useSignalEffect(() => void speak(services.preferences.language.value));
+  return (
+    <div class="chatapp" ref={root} data-theme={theme} lang={language()}>
+      {services.host ? <Hosted {...mounted} /> : <Open {...mounted} />}
+    </div>
+  );
+}
+
+interface Mounted {
+  services: Services;
+  /** On a page of its own, whose address and title are ours. */
+  routed: boolean;
+  root: { current: HTMLElement | null };
+}
+
+function Open(mounted: Mounted) {
+  const { services } = mounted;
+  const me = services.session.value.value;
+  if (!me) return <SignIn rest={services.rest} onDone={(someone) => services.session.set(someone)} />;
+  return <Chatting {...mounted} me={me} signOut={() => services.session.set(null)} key={me.id} />;
+}
+
+/** The host page says who it is, by its token. */
+function Hosted(mounted: Mounted) {
+  const { host, rest } = mounted.services;
+  const [me, setMe] = useState<Me | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  useEffect(() => void host!.token(), [host]);
+  useSignalEffect(() => {
+    const token = host!.current.value;
+    if (token) whoIs(token, rest).then((user) => setMe((known) => (known?.id === user?.id ? known : user)), (error: unknown) => setProblem(sentenceOf(error)));
+  });
+  if (me) return <Chatting {...mounted} me={me} signOut={null} key={me.id} />;
+  return <main class="sign-in"><p class="quiet" role="status">{problem ?? texts().waitingForHost}</p></main>;
+}
+
+function Chatting({ me, services, routed, root, signOut }: Mounted & { me: Me; signOut: (() => void) | null }) {
+  const [chat, stop] = useMemo(() => services.chat(me), [services, me]);
+  useEffect(() => stop, [stop]);
+  useRoute(chat, routed);
+  const { config, preferences, links } = services;
+  const app = useMemo<App>(() => ({
+    chat, config, preferences, links, signOut,
+    find: (selector) => root.current?.querySelector<HTMLElement>(selector) ?? null,
+    keys: () => (routed ? document : root.current!),
+  }), [chat]);
+  return <AppProvider value={app}><Main /></AppProvider>;
+}
+
+/** The chosen theme, or the system's as it changes. */
+function useTheme({ preferences }: Services): 'light' | 'dark' {
+  const dark = useSignal(false);
+  useEffect(() => {
+    const query = matchMedia('(prefers-color-scheme: dark)');
+    const follow = () => (dark.value = query.matches);
+    follow();
+    query.addEventListener('change', follow);
+    return () => query.removeEventListener('change', follow);
+  }, [dark]);
+  return preferences.chosen.theme ?? (dark.value ? 'dark' : 'light');
+}

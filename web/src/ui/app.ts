@@ -1,0 +1,30 @@
+import { createContext } from 'preact';
+import { useContext } from 'preact/hooks';
+import type { ServerConfig } from '../protocol/config';
+import type { FileLinks } from '../protocol/file_links';
+import type { Chat } from '../state/chat';
+import type { Preferences } from '../state/preferences';
+
+/** What every screen may use. */
+export interface App {
+  chat: Chat;
+  config: ServerConfig;
+  preferences: Preferences;
+  links: FileLinks;
+  /** Null where the host page decides who uses the chat. */
+  signOut: (() => void) | null;
+  /** The first such element of ours, wherever the chat lives: on a page of its own, or in another's shadow tree. */
+  find: (selector: string) => HTMLElement | null;
+  /** Where shortcuts are heard: everywhere on a page of our own, inside the chat alone on another's. */
+  keys: () => Document | HTMLElement;
+}
+
+const Context = createContext<App | null>(null);
+
+export const AppProvider = Context.Provider;
+
+export function useApp(): App {
+  const app = useContext(Context);
+  if (!app) throw new Error('outside of an AppProvider');
+  return app;
+}

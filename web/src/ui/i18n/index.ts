@@ -1,0 +1,26 @@
+import { signal } from '@preact/signals';
+import type { Language } from '../../state/preferences';
+import { en, type Texts } from './en';
+
+export type { Texts } from './en';
+
+const LOADERS: Record<Language, () => Promise<Texts>> = {
+  en: () => Promise.resolve(en),
+  es: () => import('./es').then(({ es }) => es),
+  pt: () => import('./pt').then(({ pt }) => pt),
+};
+
+const current = signal<{ language: Language; texts: Texts }>({ language: 'en', texts: en });
+
+export async function speak(language: Language): Promise<void> {
+  current.value = { language, texts: await LOADERS[language]() };
+}
+
+/** Reading them in a component makes it follow the language. */
+export function texts(): Texts {
+  return current.value.texts;
+}
+
+export function language(): Language {
+  return current.value.language;
+}

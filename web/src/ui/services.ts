@@ -1,0 +1,59 @@
+import type { ServerConfig } from '../protocol/config';
+import { FileLinks } from '../protocol/file_links';
+import { NO_PROOF, type Proof } from '../protocol/proof';
+import { Rest } from '../protocol/rest';
+import { uploader } from '../protocol/upload';
+import { SocketWire } from '../protocol/wire';
+import { Chat } from '../state/chat';
+import { IndexedDbOutbox } from '../state/outbox_store';
+import { Preferences } from '../state/preferences';
+import type { Me } from '../state/session';
+import { Remembered } from '../state/shelf';
+import { newId, tabLock, Tabs } from './browser';
+import { HostProof, type Host } from './host';
+import { notify } from './notifying';
+
+/** What there is before anybody has signed in, and what makes a chat of it: the one place that picks the browser's parts. */
+export class Services {
+  readonly preferences = new Preferences(localStorage, navigator.languages);
+  /** Who has signed in here; in open mode only. */
+  readonly session = new Remembered<Me | null>(localStorage, 'chatapp.session', null);
+  readonly host: HostProof | null;
+  readonly rest: Rest;
+  readonly links: FileLinks;
+
+  constructor(readonly base: string, readonly config: ServerConfig, host: Host | undefined) {
+    this.host = config.authMode === 'jwt' ? new HostProof(host) : null;
+    this.rest = new Rest(base, this.proof, () => this.preferences.language.peek());
+    this.links = new FileLinks(this.rest, config.authMode === 'jwt');
+    window.addEventListener('storage', ({ key }) => {
+      this.preferences.changedElsewhere(key);
+      this.session.changedElsewhere(key);
+    });
+  }
+
+  get proof(): Proof {
+    return this.host ?? NO_PROOF;
+  }
+
+  /** Started; the function ends it. */
+  chat(me: Me): [Chat, () => void] {
+    const tabs = new Tabs(`chatapp outbox ${me.id}`, () => void chat.outbox.load());
+    const chat: Chat = new Chat({
+      me, rest: this.rest, upload: uploader(this.rest), store: new IndexedDbOutbox(), shelf: localStorage,
+      wire: new SocketWire({ url: this.base, path: this.config.socketPath, proof: this.proof, userId: me.id }),
+      lock: tabLock, now: Date.now, newId, tellTabs: () => tabs.tell(),
+      onNotice: (notice) => notify(notice, this.preferences, chat),
+    });
+    const drafts = ({ key }: StorageEvent) => chat.drafts.changedElsewhere(key);
+    window.addEventListener('storage', drafts);
+    chat.start();
+    const follow = this.host?.current.subscribe((token) => token !== null && chat.start()); // a better token than the last
+    return [chat, () => {
+      follow?.();
+      window.removeEventListener('storage', drafts);
+      tabs.close();
+      chat.stop();
+    }];
+  }
+}

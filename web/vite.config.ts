@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import type { Plugin } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+const OUT = '../chatapp/static/client';
+
+/** A compressed copy beside each text: the server packs nothing while it serves. */
+const compressed: Plugin = {
+  name: 'compressed',
+  apply: 'build',
+  closeBundle() {
+    for (const entry of readdirSync(OUT, { recursive: true, withFileTypes: true })) {
+      const path = `${entry.parentPath}/${entry.name}`;
+      if (/\.(js|css|html|svg)$/.test(entry.name)) writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }));
+    }
+  },
+};
+
+/** `npm run dev` serves the client from its source and asks a server at PORT for all else. */
+const server = `http://127.0.0.1:${process.env.PORT ?? '3000'}`;
+
+export default defineConfig({
+  base: '/client/',
+  plugins: [compressed],
+  resolve: {
+    alias: { react: 'preact/compat', 'react-dom': 'preact/compat', 'react/jsx-runtime': 'preact/jsx-runtime' },
+  },
+  build: {
+    outDir: OUT,
+    emptyOutDir: true,
+    assetsInlineLimit: 0, // the content security policy knows no data: scripts or styles
+    modulePreload: { polyfill: false },
+    target: 'es2022',
+    rolldownOptions: { checks: { moduleLevelDirective: false } }, // virtua's "use client" means nothing here
+  },
+  server: {
+    proxy: { '/api': server, '/uploads': server, '/socket.io': { target: server, ws: true } },
+  },
+  test: { include: ['tests/**/*.test.ts', 'tests/**/*.test.tsx'], restoreMocks: true },
+});
