@@ -9,11 +9,13 @@ from typing import Any
 
 from flask import Flask
 
-from chatapp.adapters.system import GeventScheduler
+from chatapp.adapters.system import GeventScheduler, SystemClock
 from chatapp.logs import configure_logs
 from chatapp.settings import Settings
 from chatapp.transport import http, rest
+from chatapp.transport.auth import Authenticator
 from chatapp.transport.extension import Extension
+from chatapp.transport.gate import Gate
 from chatapp.transport.limits import RateLimits
 from chatapp.transport.rest.uploads import UploadRequest, discard_staged
 from chatapp.transport.sockets import create_socketio
@@ -24,7 +26,7 @@ from chatapp.transport.sockets.recovery import Recovery
 from chatapp.transport.sockets.rooms import SocketRooms
 from chatapp.transport.sockets.watchdog import Watchdog
 from chatapp.version import VERSION
-from chatapp.wiring import build_bus, build_chat
+from chatapp.wiring import build_bus, build_chat, build_tokens
 
 
 def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
@@ -38,7 +40,7 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     app = Flask("chatapp", static_folder=None)
     app.request_class = UploadRequest
     app.teardown_request(discard_staged)
-    http.prepare(app, settings)
+    http.prepare(app)
 
     limits = RateLimits(app, settings)
     bus = build_bus(settings)
@@ -48,11 +50,20 @@ def create_app(settings: Settings | None = None, **overrides: Any) -> Flask:
     rooms = SocketRooms(socketio.server, recovery.lost)
     chat = build_chat(settings, SocketPublisher(socketio.server, rooms, bus), rooms, bus, recovery)
     recovery.serve(chat, socketio.server.manager)
-    namespace = ChatNamespace(chat, settings, limits, recovery)
+    tokens = build_tokens(settings)
+    authenticator = Authenticator(
+        tokens.verify if tokens else None,
+        find_key=chat.api_keys.authenticate,
+        is_revoked=chat.revocations.is_revoked,
+        admin_roles=settings.auth_admin_roles,
+    )
+    namespace = ChatNamespace(chat, settings, limits, recovery, authenticator, scheduler=scheduler, clock=SystemClock())
+    chat.revocations.on_revoked = namespace.revoke
     socketio.on_namespace(namespace)
     answer_connects(socketio.server, namespace.greet)
     Watchdog(socketio.server).start()
 
-    app.extensions["chatapp"] = Extension(settings, chat, limits, socketio)
-    rest.register(app, version=VERSION)
+    app.extensions["chatapp"] = Extension(settings, chat, limits, authenticator, socketio)
+    rest.register(app, version=VERSION, asks_for_proof=settings.auth_mode == "jwt")
+    app.wsgi_app = Gate(app.wsgi_app, settings)  # type: ignore[method-assign]
     return app

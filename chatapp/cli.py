@@ -1,4 +1,4 @@
-"""``chatapp serve | init | purge | openapi | asyncapi | torture``: the server's own commands."""
+"""``chatapp`` and its subcommands (``COMMANDS`` below): the server's own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from chatapp.administration import apikey, audit, token
 from chatapp.domain.errors import Unavailable
+from chatapp.domain.models import OPERATOR
 from chatapp.settings import Settings, SettingsError
 from chatapp.torture import command as torture
 
@@ -30,7 +32,8 @@ class Command:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 done, 1 an engine is down or a server convicted, 2 wrong usage or settings."""
+    """Exit status: 0 done, 1 an engine is down, or what was asked for is not there or not good, 2 wrong usage or
+    settings."""
     parser = argparse.ArgumentParser(prog="chatapp", description="A chat server over Socket.IO and REST.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
@@ -51,6 +54,10 @@ def _with_settings(run: Callable[[Settings], int]) -> Callable[[argparse.Namespa
     return lambda _options: run(Settings.from_env(os.environ))
 
 
+def _with_both(run: Callable[[Settings, argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    return lambda options: run(Settings.from_env(os.environ), options)
+
+
 def _serve(_: Settings) -> int:
     """The same server as the Procfile's, for somebody who installed the package."""
     here = Path(sys.executable).parent
@@ -69,7 +76,7 @@ def _init(settings: Settings) -> int:
 
 def _purge(settings: Settings) -> int:
     with _app(settings) as app:
-        print(app.extensions["chatapp"].chat.messages.purge(batch_size=500))
+        print(app.extensions["chatapp"].chat.messages.purge(batch_size=500, actor=OPERATOR))
     return 0
 
 
@@ -105,7 +112,10 @@ def _app(settings: Settings, **overrides: Any) -> Iterator[Flask]:
 COMMANDS: dict[str, Command] = {
     "serve": Command(_with_settings(_serve), "run the server on HOST:PORT"),
     "init": Command(_with_settings(_init), "create or migrate the tables"),
+    "token": Command(_with_both(token.run), "mint a user's token", token.add_arguments),
     "purge": Command(_with_settings(_purge), "remove every message for good, and say how many"),
+    "apikey": Command(_with_both(apikey.run), "make, list and revoke the backend's API keys", apikey.add_arguments),
+    "audit": Command(_with_both(audit.run), "check and list who deleted and revoked what", audit.add_arguments),
     "openapi": Command(_with_settings(_openapi), "print the description of the REST API"),
     "asyncapi": Command(_with_settings(_asyncapi), "print the description of the socket events"),
     "torture": Command(torture.run, "send from many clients while faults happen, and judge", torture.add_arguments),

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from structlog.processors import CallsiteParameter
 
+from chatapp.redaction import Redactor
 from chatapp.settings import Settings
 
 LIBRARY = "chatapp.library"
@@ -36,7 +37,8 @@ def configure_logs(settings: Settings) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        RedactingFormatter(
+            Redactor(settings.secrets()),
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -47,9 +49,21 @@ def configure_logs(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
+    handler.addFilter(_ours_or_a_warning)
     handler.addFilter(_one_line)  # of the handler: a logger's own filters do not see what its children log
     logging.getLogger(LIBRARY).setLevel(logging.WARNING)
     logging.getLogger("geventwebsocket").setLevel(logging.WARNING)  # its access log; ours has the request's id
+
+
+class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """The very last step: tracebacks and what libraries say are text by then too."""
+
+    def __init__(self, redact: Redactor, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._redact = redact
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._redact(super().format(record))
 
 
 def _renderers(*, as_json: bool) -> list[Any]:
@@ -58,6 +72,11 @@ def _renderers(*, as_json: bool) -> list[Any]:
     return [
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
     ]
+
+
+def _ours_or_a_warning(record: logging.LogRecord) -> bool:
+    """At DEBUG boto logs each request, with its body and what signs it."""
+    return record.levelno >= logging.WARNING or record.name.partition(".")[0] == "chatapp"
 
 
 def _one_line(record: logging.LogRecord) -> bool:

@@ -13,9 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from chatapp.domain.api_keys import ApiKey
+from chatapp.domain.audit import AuditDraft, AuditHead, AuditRecord
 from chatapp.domain.changes import Changes
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.events import Event
+from chatapp.domain.identity import Identity
 from chatapp.domain.models import (
     Attachment,
     Conversation,
@@ -26,6 +29,7 @@ from chatapp.domain.models import (
     StoredFile,
     User,
 )
+from chatapp.domain.revocations import Revocation
 
 
 # ---------------------------------------------------------------- users
@@ -41,9 +45,16 @@ class UserStore(Protocol):
         """The users that exist, by id; deleted ones are absent."""
 
     def list_by_name(
-        self, *, limit: int, after: tuple[str, str] | None = None, q: str | None = None, filial: str | None = None
+        self,
+        *,
+        limit: int,
+        after: tuple[str, str] | None = None,
+        q: str | None = None,
+        filial: str | None = None,
+        visible_to: Collection[str] | None = None,
     ) -> list[User]:
-        """By ``(sort_key(name), id)``, strictly after ``after``; ``q`` is looked for in name and e-mail."""
+        """By ``(sort_key(name), id)``, strictly after ``after``; ``q`` is looked for in name and e-mail.
+        ``visible_to``: only who has one of these filials, or none at all."""
 
     def set_avatar(self, user_id: str, avatar: str | None, *, now: datetime) -> str | None:
         """The avatar it had before. Raises UserNotFound."""
@@ -213,13 +224,72 @@ class MessageStore(Protocol):
     def refers_to_file(self, url: str) -> bool:
         """Whether a message that is not deleted carries this file."""
 
+    def shows_file(self, urls: Collection[str], *, user_id: str) -> bool:
+        """Whether a message that is not deleted carries one of these files, in a conversation where this user is a
+        participant at this moment. What it costs depends on how many messages carry the file, and on nothing else."""
+
+
+# ---------------------------------------------------------------- who gets in, and who did what
+class ApiKeyStore(Protocol):
+    def add(self, key: ApiKey) -> None:
+        """Raises Conflict when there is a key with this id."""
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """Also when it is revoked."""
+
+    def list_all(self) -> list[ApiKey]:
+        """Revoked ones too, in the order they were made."""
+
+    def revoke(self, key_id: str, *, now: datetime) -> ApiKey | None:
+        """The key afterwards; the first revocation's time stays. None for an unknown id."""
+
+    def touch(self, key: ApiKey, *, used_at: datetime) -> None:
+        """Sets ``last_used_at``, unless it is not ``key.last_used_at`` any more: of many who do so at once one
+        writes. An unknown id is ignored."""
+
+
+class RevocationStore(Protocol):
+    """One revocation for each user, and one for everybody."""
+
+    def revoke(self, revocation: Revocation) -> None:
+        """Of what it says now and what it said before, the later ``before`` stays."""
+
+    def version(self) -> str:
+        """Another text whenever a revocation has changed. What is asked each second: costs one small read."""
+
+    def list_all(self) -> list[Revocation]:
+        """In no particular order."""
+
+    def forget(self, *, until: datetime) -> None:
+        """Drop those whose ``before`` is not later."""
+
+
+class AuditLog(Protocol):
+    """Records that are only ever added, each to the end of one chain, whoever adds at the same time."""
+
+    def append(self, draft: AuditDraft) -> AuditRecord:
+        """One atomic write: the record that follows the head, and the new head."""
+
+    def records(self, *, after: int | None, limit: int) -> list[AuditRecord]:
+        """In their order, those after ``after``; None: all that is there, whatever its number.
+
+        Also what somebody has made of a record is shown: a part that is gone reads as empty.
+        """
+
+    def head(self) -> AuditHead:
+        """As it is kept apart from the records. Those up to it are there when this returns, unless somebody has
+        taken them away."""
+
 
 class Store(Protocol):
-    """One engine behind all three."""
+    """One engine behind all of these."""
 
     users: UserStore
     conversations: ConversationStore
     messages: MessageStore
+    api_keys: ApiKeyStore
+    revocations: RevocationStore
+    audit: AuditLog
 
     def arrive(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, list[InboxEntry]]:
         """``users.save``, and then ``conversations.marks`` of that user: who joins asks for both at once."""
@@ -285,9 +355,21 @@ class FileInspector(Protocol):
     def inspect(self, path: Path) -> Inspection:
         """Decide by content alone; what nothing recognises is ``application/octet-stream``."""
 
+    def clean(self, path: Path, media_type: str) -> bool:
+        """Take out of a picture, where it lies, what is not the picture: where and with what it was taken, comments,
+        whatever follows its end. Which way up it is stays, and no pixel changes. Files that are no JPEG, PNG, WebP or
+        GIF stay as they are. False, and it does too, when the bytes are not of that type after all."""
+
     def thumbnail(self, path: Path, target: Path) -> bool:
         """Write a small picture of an image to ``target``, as WebP and without metadata; False, and nothing is
         written, when the image cannot be read."""
+
+
+class VirusScanner(Protocol):
+    def scan(self, path: Path) -> str | None:
+        """The name of the malware in the file; None when it was looked at whole and there is none.
+
+        Raises TooLarge when it is more than the scanner takes, ScannerUnavailable when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,8 +457,8 @@ class Bus(Protocol):
 class Rooms(Protocol):
     """The sockets' side of membership: who hears what. Unknown sockets and users are ignored."""
 
-    def admit(self, socket_id: str, user_id: str) -> None:
-        """The socket hears what is for this user and what is for everyone."""
+    def admit(self, socket_id: str, user_id: str, *, parts: Collection[str] = ()) -> None:
+        """The socket hears what is for this user and what is for everyone, and for these parts of everyone."""
 
     def dismiss(self, socket_id: str, user_id: str) -> None:
         """The socket hears nothing any more, of any conversation either."""
@@ -393,6 +475,15 @@ class Rooms(Protocol):
 
     def disconnect(self, user_id: str) -> None:
         """Close every socket of this user."""
+
+
+class TokenVerifier(Protocol):
+    def verify(self, token: str) -> Identity:
+        """What a token says whose signature, claims and times are good.
+
+        Raises TokenExpired when nothing else is wrong with it, else TokenInvalid, whose cause says what is. Raises
+        Unavailable while the issuer's keys could not be fetched yet.
+        """
 
 
 class Clock(Protocol):

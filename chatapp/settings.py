@@ -1,17 +1,20 @@
 """Every setting: its variable, its default, what it means. The only reader of the environment.
 
-An empty variable counts as absent. A wrong one stops the start with its name, its value and what was expected.
+An empty variable counts as absent. A wrong one stops the start with its name, what was expected and its value, which is
+left out where it may hold a secret.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from chatapp.token_settings import key_set_url, token_secrets
 
 DOCUMENTED_TYPES = (
     "image/jpeg,image/png,image/gif,image/webp,application/pdf,application/msword,"
@@ -20,6 +23,9 @@ DOCUMENTED_TYPES = (
 )
 RATE = re.compile(r"([1-9][0-9]{0,8})\s*(?:/|per)\s*([1-9][0-9]{0,8})?\s*(second|minute|hour|day)s?")
 
+
+SECRET_MIN_CHARS = 32
+"""As many as SHA-256 has bytes."""
 
 NO_LIMIT = "off"
 """In place of a rate."""
@@ -72,6 +78,13 @@ def _rate(value: str) -> str:
     return rate
 
 
+def _words(value: str) -> tuple[str, ...]:
+    words = tuple(part.strip() for part in value.split(",") if part.strip())
+    if not words:
+        raise ValueError("words separated by commas")
+    return words
+
+
 def _types(value: str) -> tuple[str, ...]:
     types = tuple(part.strip().lower() for part in value.split(",") if part.strip())
     if not types or not all(re.fullmatch(r"[\w.+-]+/[\w.+*-]+", kind) for kind in types):
@@ -80,12 +93,13 @@ def _types(value: str) -> tuple[str, ...]:
 
 
 def _origins(value: str) -> str | tuple[str, ...]:
-    origins = tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+    """As browsers write them: in small letters, and without the port that goes without saying."""
+    origins = tuple(part.strip().lower().rstrip("/") for part in value.split(",") if part.strip())
     if origins == ("*",):
         return "*"
-    if not origins or not all(re.fullmatch(r"https?://[^/\s*]+", origin) for origin in origins):
+    if not origins or not all(re.fullmatch(r"https?://[^/\s*?#@]+", origin) for origin in origins):
         raise ValueError("* or origins like https://app.example.com, separated by commas")
-    return origins
+    return tuple(re.sub(r"(?<=^http:)(.*):80$|(?<=^https:)(.*):443$", r"\1\2", origin) for origin in origins)
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
@@ -95,6 +109,25 @@ def _url(*schemes: str) -> Callable[[str], str]:
         return value
 
     return read
+
+
+def _secret(value: str) -> str:
+    if len(value) < SECRET_MIN_CHARS:
+        raise ValueError(f"a secret of at least {SECRET_MIN_CHARS} characters")
+    return value
+
+
+def _endpoint(value: str) -> str:
+    """Of AWS's like, which take keys and no password; engines quote the URL in what they say of their failures."""
+    if not re.fullmatch(r"https?://[^\s@]+", value):
+        raise ValueError("a URL beginning with http:// or https://, without user and password")
+    return value
+
+
+def _clamd(value: str) -> str:
+    if not re.fullmatch(r"unix:///\S+|tcp://[^/\s]+:[0-9]{1,5}", value):
+        raise ValueError("tcp://host:port or unix:///path")
+    return value
 
 
 def _socket_path(value: str) -> str:
@@ -120,14 +153,33 @@ def _proxies(value: str) -> TrustedProxies:
         raise ValueError("the number of proxies in front, or their addresses like 10.0.0.0/8,127.0.0.1") from exc
 
 
-def _without_password(value: str) -> str:
-    """What stops a start is read by people and kept in logs."""
-    return re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1***@", value)
+def _setting(
+    env: str,
+    read: Callable[[str], Any],
+    default: Any,
+    doc: str,
+    *,
+    shown: str | None = None,
+    secret: Callable[[Any], Collection[str]] | None = None,
+) -> Any:
+    """A field; ``shown`` is how the default is written in ``.env.example``, ``secret`` finds in a value what nobody may
+    read."""
+    metadata = {"env": env, "read": read, "doc": doc, "shown": shown, "secret": secret}
+    return field(default=default, repr=secret is None, metadata=metadata)
 
 
-def _setting(env: str, read: Callable[[str], Any], default: Any, doc: str, *, shown: str | None = None) -> Any:
-    """A field; ``shown`` is how the default is written in ``.env.example``."""
-    return field(default=default, metadata={"env": env, "read": read, "doc": doc, "shown": shown})
+def _itself(value: str) -> tuple[str, ...]:
+    return (value,)
+
+
+def _password(url: str) -> tuple[str, ...]:
+    """As it stands in the URL."""
+    found = re.search(r"://[^/@]*?:(.+)@", url)
+    return (found[1],) if found else ()
+
+
+def _each_secret(named: tuple[tuple[str | None, str], ...]) -> tuple[str, ...]:
+    return tuple(secret for _, secret in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +203,43 @@ class Settings:
     # Identity
     auth_mode: str = _setting(
         "AUTH_MODE", _choice("open", "jwt"), "open", "open: a client is whoever it says (development); jwt: tokens"
+    )
+    filial_isolation: bool = _setting(
+        "FILIAL_ISOLATION",
+        _switch,
+        False,
+        "on: users with filials find and write to those who share one, or have none; needs AUTH_MODE=jwt",
+        shown="off",
+    )
+    auth_jwt_secret: tuple[tuple[str | None, str], ...] = _setting(
+        "AUTH_JWT_SECRET",
+        token_secrets,
+        (),
+        "For HS256 tokens: one secret, or kid:secret pairs separated by commas, the newest first",
+        shown="",
+        secret=_each_secret,
+    )
+    auth_jwks_file: Path | None = _setting(
+        "AUTH_JWKS_FILE", Path, None, "For RS256, ES256 and EdDSA tokens: a file with the issuer's key set", shown=""
+    )
+    auth_jwks_url: str | None = _setting(
+        "AUTH_JWKS_URL", key_set_url, None, "For RS256, ES256 and EdDSA tokens: where the issuer's key set is", shown=""
+    )
+    auth_jwt_audience: str | None = _setting(
+        "AUTH_JWT_AUDIENCE", _text, None, "What a token's aud must be, or contain; by default anything", shown=""
+    )
+    auth_jwt_issuer: str | None = _setting(
+        "AUTH_JWT_ISSUER", _text, None, "What a token's iss must be; by default anything", shown=""
+    )
+    auth_admin_roles: tuple[str, ...] = _setting(
+        "AUTH_ADMIN_ROLES", _words, ("admin",), "A token's roles that make an administrator", shown="admin"
+    )
+    allow_open: bool = _setting(
+        "AUTH_ALLOW_OPEN",
+        _switch,
+        False,
+        "yes: AUTH_MODE=open in production too, where others keep strangers out",
+        shown="no",
     )
     legacy_front_end: bool = _setting(
         "LEGACY_FRONT_END", _switch, False, "on: bare arrays for the first front end", shown="off"
@@ -190,20 +279,32 @@ class Settings:
         "SQLITE_PATH", Path, Path("data/chat.db"), "The embedded store's file", shown="./data/chat.db"
     )
     dynamodb_endpoint: str | None = _setting(
-        "DYNAMODB_ENDPOINT", _url("http", "https"), None, "DynamoDB's URL; selects DynamoDB", shown=""
+        "DYNAMODB_ENDPOINT",
+        _endpoint,
+        None,
+        "DynamoDB's URL; selects DynamoDB",
+        shown="",
+        secret=_password,
     )
     dynamodb_table_prefix: str = _setting("DYNAMODB_TABLE_PREFIX", _text, "", "Put before each table's name")
     aws_access_key_id: str | None = _setting("AWS_ACCESS_KEY_ID", _text, None, "For DynamoDB and S3", shown="")
-    aws_secret_access_key: str | None = _setting("AWS_SECRET_ACCESS_KEY", _text, None, "For DynamoDB and S3", shown="")
+    aws_secret_access_key: str | None = _setting(
+        "AWS_SECRET_ACCESS_KEY", _text, None, "For DynamoDB and S3", shown="", secret=_itself
+    )
     aws_region: str = _setting("AWS_REGION", _text, "us-east-1", "For DynamoDB and S3")
 
     # Redis
     redis_url: str | None = _setting(
-        "REDIS_URL", _url("redis", "rediss", "redis+sentinel"), None, "Redis for several workers", shown=""
+        "REDIS_URL",
+        _url("redis", "rediss", "redis+sentinel"),
+        None,
+        "Redis for several workers",
+        shown="",
+        secret=_password,
     )
     redis_host: str | None = _setting("REDIS_HOST", _text, None, "Redis by its parts, without REDIS_URL", shown="")
     redis_port: int = _setting("REDIS_PORT", _whole(1, 65535, "a port"), 6379, "Beside REDIS_HOST")
-    redis_password: str | None = _setting("REDIS_PASSWORD", _text, None, "Beside REDIS_HOST", shown="")
+    redis_password: str | None = _setting("REDIS_PASSWORD", _text, None, "Beside REDIS_HOST", shown="", secret=_itself)
 
     # Files
     file_storage: str = _setting(
@@ -222,9 +323,29 @@ class Settings:
     upload_path: Path = _setting(
         "FILE_STORAGE_LOCAL_PATH", Path, Path("uploads"), "Folder of local files", shown="./uploads"
     )
+    file_url_secret: str | None = _setting(
+        "FILE_URL_SECRET",
+        _secret,
+        None,
+        "Signs the URLs of files, alike in all workers; by default AUTH_JWT_SECRET does",
+        shown="",
+        secret=_itself,
+    )
+    clamd_url: str | None = _setting(
+        "CLAMD_URL",
+        _clamd,
+        None,
+        "clamd that scans uploads: tcp://host:3310 or unix:///path; by default none",
+        shown="",
+    )
     s3_bucket: str = _setting("FILE_STORAGE_S3_BUCKET", _text, "chat-files", "Bucket of s3 files; stays private")
     s3_endpoint: str | None = _setting(
-        "FILE_STORAGE_S3_ENDPOINT", _url("http", "https"), None, "Another S3 than AWS's", shown=""
+        "FILE_STORAGE_S3_ENDPOINT",
+        _endpoint,
+        None,
+        "Another S3 than AWS's",
+        shown="",
+        secret=_password,
     )
     s3_region: str = _setting("FILE_STORAGE_S3_REGION", _text, "us-east-1", "The bucket's region")
 
@@ -247,7 +368,8 @@ class Settings:
             try:
                 values[spec.name] = spec.metadata["read"](given)
             except ValueError as exc:
-                raise SettingsError(f"{name} must be {exc}, got {_without_password(given)!r}") from None
+                got = "what it is stays secret" if spec.metadata["secret"] else f"got {given!r}"
+                raise SettingsError(f"{name} must be {exc}, {got}") from None
         settings = cls(**values)
         settings.require_sense()
         return settings
@@ -259,8 +381,33 @@ class Settings:
                 f"WEB_CONCURRENCY must be 1 without Redis, got '{self.web_concurrency}': one process keeps presence, "
                 "limits and fan-out in its memory. Set REDIS_URL to run several workers."
             )
-        if self.auth_mode == "jwt":
-            raise SettingsError("AUTH_MODE=jwt is not available in this version.")
+        if self.filial_isolation and self.auth_mode == "open":
+            raise SettingsError(
+                "FILIAL_ISOLATION=on needs AUTH_MODE=jwt: in open mode nobody's filial is known for sure."
+            )
+        if self.auth_mode == "jwt" and not (self.auth_jwt_secret or self.auth_jwks_file or self.auth_jwks_url):
+            raise SettingsError(
+                "AUTH_MODE=jwt needs something to verify tokens with: "
+                "set AUTH_JWT_SECRET, AUTH_JWKS_FILE or AUTH_JWKS_URL."
+            )
+        if self.is_production and self.auth_mode == "open" and not self.allow_open:
+            raise SettingsError(
+                "AUTH_MODE must not be 'open' with NODE_ENV=production: everybody would be whoever they say. "
+                "Set AUTH_MODE=jwt, or AUTH_ALLOW_OPEN=yes where something in front lets nobody in but your own."
+            )
+        if self.auth_mode == "jwt" and self.redis is not None and not (self.file_url_secret or self.auth_jwt_secret):
+            raise SettingsError(
+                "FILE_URL_SECRET must be set beside REDIS_URL: a file's URL signed by one worker is opened at another."
+            )
+
+    def secrets(self) -> tuple[str, ...]:
+        """What must stand in no log and no answer, wherever it was set."""
+        found: list[str] = []
+        for spec in fields(self):
+            find, value = spec.metadata["secret"], getattr(self, spec.name)
+            if find is not None and value:
+                found += find(value)
+        return tuple(found)
 
     @property
     def is_production(self) -> bool:

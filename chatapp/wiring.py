@@ -5,12 +5,17 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import replace
+from secrets import token_bytes
 
+from chatapp.adapters.clamd import ClamdScanner
 from chatapp.adapters.dynamodb_store import DynamoStore
 from chatapp.adapters.file_inspector import ContentInspector
+from chatapp.adapters.jwt_tokens import FixedKeys, JwksFile, JwksUrl, JwtVerifier, KeysUnusable, TokenMinter, secret_key
+from chatapp.adapters.jwt_tokens.keys import KeySource
 from chatapp.adapters.local_bus import LocalBus
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
+from chatapp.adapters.no_scanner import NoScanner
 from chatapp.adapters.redis_bus import RedisBus
 from chatapp.adapters.s3_files import S3Files
 from chatapp.adapters.shared_presence import SharedPresence
@@ -18,25 +23,31 @@ from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Bus, EventPublisher, FileStore, Rooms, Store
+from chatapp.ports import Bus, Clock, EventPublisher, FileStore, Rooms, Store, TokenVerifier, VirusScanner
+from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
+from chatapp.services.file_links import FileLinks, link_key
 from chatapp.services.files import FileService
+from chatapp.services.filials import Filials
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
+from chatapp.services.revocations import RevocationService
 from chatapp.services.sessions import HereOrKept, NoSessions, Sessions
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
-from chatapp.settings import Settings
+from chatapp.settings import Settings, SettingsError
 
 
 def build_store(settings: Settings) -> Store:
@@ -75,8 +86,68 @@ def build_files(settings: Settings) -> FileStore:
     )
 
 
+def build_scanner(settings: Settings) -> VirusScanner:
+    return ClamdScanner(settings.clamd_url) if settings.clamd_url else NoScanner()
+
+
 def build_bus(settings: Settings) -> Bus:
     return RedisBus(settings.redis, worker_id=uuid.uuid4().hex) if settings.redis else LocalBus()
+
+
+def build_tokens(settings: Settings) -> TokenVerifier | None:
+    """None in open mode. Raises SettingsError for a key set file that cannot be used."""
+    if settings.auth_mode != "jwt":
+        return None
+    return JwtVerifier(
+        _key_sources(settings),
+        clock=SystemClock(),
+        audience=settings.auth_jwt_audience,
+        issuer=settings.auth_jwt_issuer,
+    )
+
+
+def _key_sources(settings: Settings) -> list[KeySource]:
+    """What costs nothing to ask comes first."""
+    sources: list[KeySource] = [FixedKeys([secret_key(kid, secret) for kid, secret in settings.auth_jwt_secret])]
+    if settings.auth_jwks_file:
+        try:
+            sources.append(JwksFile(settings.auth_jwks_file))
+        except KeysUnusable as exc:
+            path = str(settings.auth_jwks_file)
+            raise SettingsError(f"AUTH_JWKS_FILE must be a JSON Web Key Set, got {path!r}: {exc}") from exc
+    if settings.auth_jwks_url:
+        sources.append(JwksUrl(settings.auth_jwks_url))
+    return sources
+
+
+def build_minter(settings: Settings) -> TokenMinter:
+    """Raises SettingsError without a secret to sign with."""
+    if not settings.auth_jwt_secret:
+        raise SettingsError(
+            "AUTH_JWT_SECRET must be set to mint tokens. "
+            "The private keys to AUTH_JWKS_FILE and AUTH_JWKS_URL are with the issuer."
+        )
+    return TokenMinter(
+        settings.auth_jwt_secret,
+        clock=SystemClock(),
+        audience=settings.auth_jwt_audience,
+        issuer=settings.auth_jwt_issuer,
+    )
+
+
+def build_links(settings: Settings, access: FileAccess, clock: Clock, revocations: RevocationService) -> FileLinks:
+    """Signed alike in all workers. Open mode asks nobody for proof, and so a key that everybody knows will do."""
+    secret = settings.file_url_secret or next((secret for _, secret in settings.auth_jwt_secret), None)
+    key = token_bytes(32) if secret is None and settings.auth_mode == "jwt" else link_key(secret or "")
+    return FileLinks(access, key=key, clock=clock, is_revoked=revocations.is_revoked)
+
+
+def build_audit(store: Store) -> AuditService:
+    return AuditService(store.audit, clock=SystemClock())
+
+
+def build_api_keys(store: Store, audit: AuditService) -> ApiKeyService:
+    return ApiKeyService(store.api_keys, audit, clock=SystemClock(), scheduler=GeventScheduler(), now=time.monotonic)
 
 
 def build_chat(
@@ -88,14 +159,22 @@ def build_chat(
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
     sessions = sessions or NoSessions()
+    access = FileAccess(store, files)
     audience, sweeper = Audience(keeps=sessions.keeps), AttachmentSweeper(files)
     profiles = Profiles(
         store.users, changed=lambda user_id: publisher.relay(ProfileChanged(user_id), rooms=(EVERYONE,))
     )
 
+    filials = Filials(store.users, isolated=settings.filial_isolation)
     teller = Teller(audience, presence, rooms, publisher)
     deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler)
-    messages = MessageService(store, files, audience, profiles, deliveries, sweeper, publisher, clock=clock, ids=ids)
+    audit = build_audit(store)
+    revocations = RevocationService(store.revocations, audit, publisher, clock=clock, scheduler=scheduler)
+    if settings.auth_mode == "jwt":
+        revocations.start()
+    messages = MessageService(
+        store, access, audience, profiles, deliveries, sweeper, publisher, audit, clock=clock, ids=ids
+    )
     following = (
         Following(bus, audience, HereOrKept(shared, sessions), deliveries, clock=clock, scheduler=scheduler)
         if shared
@@ -106,22 +185,37 @@ def build_chat(
         presence,
         audience,
         profiles,
+        filials,
         rooms,
         teller,
         deliveries,
         sweeper,
         publisher,
+        audit,
         clock=clock,
         ids=ids,
         following=following,
     )
-    users = UserService(store, presence, conversations, profiles, rooms, publisher, clock=clock, ids=ids)
+    users = UserService(
+        store,
+        presence,
+        conversations,
+        profiles,
+        filials,
+        rooms,
+        publisher,
+        revocations,
+        audit,
+        clock=clock,
+        ids=ids,
+    )
     typing = TypingService(store, presence, profiles, publisher, scheduler=scheduler)
     presences = PresenceService(
         store,
         presence,
         audience,
         profiles,
+        filials,
         typing,
         rooms,
         publisher,
@@ -142,6 +236,7 @@ def build_chat(
             conversations,
             messages,
             presences,
+            revocations,
             scheduler=scheduler,
             sessions=sessions,
         )
@@ -156,6 +251,7 @@ def build_chat(
         files=FileService(
             files,
             ContentInspector(),
+            build_scanner(settings),
             messages,
             conversations,
             users,
@@ -165,8 +261,13 @@ def build_chat(
             allowed_types=settings.allowed_types,
             max_bytes=settings.upload_max_bytes,
         ),
+        file_access=access,
+        file_links=build_links(settings, access, clock, revocations),
         presence=presences,
         typing=typing,
+        api_keys=build_api_keys(store, audit),
+        revocations=revocations,
+        audit=audit,
         store=store,
         file_store=files,
         bus=bus,

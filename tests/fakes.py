@@ -127,12 +127,14 @@ class RecordingRooms:
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
         self.disconnected: list[str] = []
+        self.parts: dict[str, tuple[str, ...]] = {}
         self._users: dict[str, str] = {}  # socket → user
         self._rooms: defaultdict[str, set[str]] = defaultdict(set)  # conversation → sockets
 
     # ------------------------------------------------------------ the port
-    def admit(self, socket_id: str, user_id: str) -> None:
+    def admit(self, socket_id: str, user_id: str, *, parts: Collection[str] = ()) -> None:
         self.calls.append(("admit", socket_id, user_id))
+        self.parts[socket_id] = tuple(parts)
         self._users[socket_id] = user_id
 
     def dismiss(self, socket_id: str, user_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from ipaddress import ip_network
 from pathlib import Path
@@ -13,14 +14,24 @@ from chatapp.settings import DOCUMENTED_TYPES, Settings, SettingsError, TrustedP
 
 EXAMPLE = Path(__file__).parents[1] / "config" / ".env.example"
 
+LONG_SECRET = "a secret of 32 bytes or somewhat more"
+
 READ: list[tuple[str, str, str, Any]] = [
     ("HOST", "127.0.0.1", "host", "127.0.0.1"),
     ("PORT", "8080", "port", 8080),
-    ("NODE_ENV", "production", "environment", "production"),
+    ("NODE_ENV", "test", "environment", "test"),
     ("WEB_CONCURRENCY", "1", "web_concurrency", 1),
     ("LOG_LEVEL", "debug", "log_level", "debug"),
     ("LOG_FORMAT", "json", "log_format", "json"),
     ("AUTH_MODE", "open", "auth_mode", "open"),
+    ("FILIAL_ISOLATION", "off", "filial_isolation", False),
+    ("AUTH_JWT_SECRET", LONG_SECRET, "auth_jwt_secret", ((None, LONG_SECRET),)),
+    ("AUTH_JWKS_FILE", "/srv/jwks.json", "auth_jwks_file", Path("/srv/jwks.json")),
+    ("AUTH_JWKS_URL", "https://id.example/jwks", "auth_jwks_url", "https://id.example/jwks"),
+    ("AUTH_JWT_AUDIENCE", "chat", "auth_jwt_audience", "chat"),
+    ("AUTH_JWT_ISSUER", "https://id.example", "auth_jwt_issuer", "https://id.example"),
+    ("AUTH_ADMIN_ROLES", "admin, Jefe de área,", "auth_admin_roles", ("admin", "Jefe de área")),
+    ("AUTH_ALLOW_OPEN", "yes", "allow_open", True),
     ("LEGACY_FRONT_END", "on", "legacy_front_end", True),
     ("SOCKET_PATH", "/ws/", "socket_path", "/ws"),
     ("SOCKET_CORS_ORIGIN", "https://a.example/, http://b:1", "cors_origins", ("https://a.example", "http://b:1")),
@@ -39,6 +50,8 @@ READ: list[tuple[str, str, str, Any]] = [
     ("FILE_UPLOAD_MAX_SIZE", "1024", "upload_max_bytes", 1024),
     ("FILE_ALLOWED_TYPES", "image/png, Audio/*,", "allowed_types", ("image/png", "audio/*")),
     ("FILE_STORAGE_LOCAL_PATH", "/srv/uploads", "upload_path", Path("/srv/uploads")),
+    ("FILE_URL_SECRET", "s" * 32, "file_url_secret", "s" * 32),
+    ("CLAMD_URL", "unix:///run/clamav/clamd.ctl", "clamd_url", "unix:///run/clamav/clamd.ctl"),
     ("FILE_STORAGE_S3_BUCKET", "bucket", "s3_bucket", "bucket"),
     ("FILE_STORAGE_S3_REGION", "eu-west-1", "s3_region", "eu-west-1"),
     ("FILE_STORAGE_S3_ENDPOINT", "http://s3.local:8333", "s3_endpoint", "http://s3.local:8333"),
@@ -89,6 +102,7 @@ def test_defaults_are_the_documents() -> None:
     assert settings.rate_limit_enabled is True
     assert settings.web_concurrency == 1
     assert settings.auth_mode == "open"
+    assert settings.auth_admin_roles == ("admin",)
     assert settings.legacy_front_end is False
 
 
@@ -113,6 +127,18 @@ WRONG = [
     ("LOG_LEVEL", "loud", "one of debug, info, warning, error"),
     ("LOG_FORMAT", "xml", "one of json, text"),
     ("AUTH_MODE", "none", "one of open, jwt"),
+    ("AUTH_JWKS_URL", "id.example/jwks", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "http://id.example/jwks", "http:// only to this machine"),
+    ("AUTH_JWKS_URL", "http://10.0.0.1/jwks", "http:// only to this machine"),
+    ("AUTH_JWKS_URL", "http://127.0.0.1.evil.example/jwks", "http:// only to this machine"),
+    ("AUTH_JWKS_URL", "file:///etc/jwks.json", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "https:///jwks", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "https://id.example:99999/jwks", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "https://[id.example/jwks", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "https://id.example/jw ks", "a URL beginning with https://"),
+    ("AUTH_JWKS_URL", "https://user@id.example/jwks", "without user and password"),
+    ("AUTH_ADMIN_ROLES", ",", "words separated by commas"),
+    ("AUTH_ALLOW_OPEN", "maybe", "on or off"),
     ("LEGACY_FRONT_END", "maybe", "on or off"),
     ("RATE_LIMIT_ENABLED", "2", "on or off"),
     ("SOCKET_PATH", "socket.io", "a path like /socket.io"),
@@ -122,6 +148,9 @@ WRONG = [
     ("SOCKET_CORS_ORIGIN", "https://a.example,*", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://*.example.com", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://a.example/path", "origins like https://app.example.com"),
+    ("SOCKET_CORS_ORIGIN", "https://a.example?x", "origins like https://app.example.com"),
+    ("SOCKET_CORS_ORIGIN", "https://ana@a.example", "origins like https://app.example.com"),
+    ("SOCKET_CORS_ORIGIN", "null", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", ",", "origins like https://app.example.com"),
     ("PRESENCE_GRACE_SECONDS", "-1", "a number of seconds"),
     ("PRESENCE_GRACE_SECONDS", "nan", "a number of seconds"),
@@ -131,8 +160,6 @@ WRONG = [
     ("TRUSTED_PROXIES", "loopback", "the number of proxies in front, or their addresses"),
     ("TRUSTED_PROXIES", "10.0.0.1/8", "the number of proxies in front, or their addresses"),
     ("STORAGE_BACKEND", "mysql", "one of sqlite, dynamodb"),
-    ("DYNAMODB_ENDPOINT", "localhost:8000", "a URL beginning with http:// or https://"),
-    ("REDIS_URL", "localhost:6379", "a URL beginning with redis:// or rediss://"),
     ("FILE_STORAGE_TYPE", "ftp", "one of local, s3, aws"),
     ("FILE_UPLOAD_MAX_SIZE", "10MB", "a number of bytes"),
     ("FILE_UPLOAD_MAX_SIZE", "0", "a number of bytes"),
@@ -159,6 +186,89 @@ def test_wrong_value_stops_with_its_name_the_value_and_what_was_expected(
     assert text.endswith(f"got {given!r}")
 
 
+SECRET = "s3cret-8141"
+ENDPOINT = "a URL beginning with http:// or https://, without user and password"
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "expected"),
+    [
+        ("REDIS_URL", SECRET, "a URL beginning with redis:// or rediss://"),
+        ("REDIS_URL", f"http://:{SECRET}@cache:6379", "a URL beginning with redis:// or rediss://"),
+        ("REDIS_URL", f"redis://:{SECRET} @cache:6379", "a URL beginning with redis:// or rediss://"),
+        (
+            "DYNAMODB_ENDPOINT",
+            f"ana:{SECRET}@localhost:8000",
+            ENDPOINT,
+        ),
+        (
+            "DYNAMODB_ENDPOINT",
+            f"http://ana:{SECRET}@localhost:8000",
+            ENDPOINT,
+        ),
+        (
+            "FILE_STORAGE_S3_ENDPOINT",
+            f"s3://ana:{SECRET}@localhost",
+            ENDPOINT,
+        ),
+    ],
+)
+def test_a_wrong_value_that_may_hold_a_secret_is_not_shown(variable: str, given: str, expected: str) -> None:
+    with pytest.raises(SettingsError) as stopped:
+        Settings.from_env({variable: given})
+    assert str(stopped.value) == f"{variable} must be {expected_whole(expected)}, what it is stays secret"
+    assert stopped.value.__cause__ is None
+    assert stopped.value.__suppress_context__
+
+
+def expected_whole(expected: str) -> str:
+    return expected + " or redis+sentinel://" if "redis" in expected else expected
+
+
+@pytest.mark.parametrize(
+    ("given", "secrets"),
+    [
+        ({}, ()),
+        ({"redis_url": "redis://cache:6379/0"}, ()),
+        ({"redis_url": f"rediss://ana:{SECRET}@cache:6379/0"}, (SECRET,)),
+        ({"redis_url": f"redis+sentinel://:{SECRET}@one:1,two:2/main"}, (SECRET,)),
+        ({"redis_password": SECRET, "aws_secret_access_key": "other"}, ("other", SECRET)),
+    ],
+)
+def test_settings_know_what_must_stay_secret(given: dict[str, Any], secrets: tuple[str, ...]) -> None:
+    assert Settings(**given).secrets() == secrets
+
+
+SECRET_BEARING = {
+    "DYNAMODB_ENDPOINT",
+    "AWS_SECRET_ACCESS_KEY",
+    "REDIS_URL",
+    "REDIS_PASSWORD",
+    "FILE_STORAGE_S3_ENDPOINT",
+}
+
+
+def test_variables_that_sound_like_secrets_are_secret() -> None:
+    secret = {spec.metadata["env"] for spec in fields(Settings) if spec.metadata["secret"]}
+    sounding = {name for name in readers() if re.search("SECRET|PASSWORD|PRIVATE", name)}
+    assert secret >= SECRET_BEARING | sounding
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("https://App.Example.com", "https://app.example.com"),
+        ("https://app.example.com:443", "https://app.example.com"),
+        ("http://app.example.com:80", "http://app.example.com"),
+        ("https://app.example.com:80", "https://app.example.com:80"),
+        ("http://app.example.com:443", "http://app.example.com:443"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_origins_are_read_as_browsers_write_them(given: str, read: str) -> None:
+    assert Settings.from_env({"SOCKET_CORS_ORIGIN": given}).cors_origins == (read,)
+
+
 @pytest.mark.parametrize("word", ["on", "ON", "true", "1", "yes"])
 def test_switches_know_the_usual_words_for_on(word: str) -> None:
     assert Settings.from_env({"LEGACY_FRONT_END": word}).legacy_front_end is True
@@ -173,6 +283,17 @@ def test_trusted_proxies_may_be_networks() -> None:
     settings = Settings.from_env({"TRUSTED_PROXIES": "10.0.0.0/8, 127.0.0.1, ::1"})
     networks = tuple(ip_network(text) for text in ("10.0.0.0/8", "127.0.0.1", "::1"))
     assert settings.trusted_proxies == TrustedProxies(networks=networks)
+
+
+# ---------------------------------------------------------------- who may be trusted
+def test_production_does_not_believe_everybody_unless_told_twice() -> None:
+    with pytest.raises(
+        SettingsError, match=r"^AUTH_MODE must not be 'open'.*Set AUTH_MODE=jwt, or AUTH_ALLOW_OPEN=yes"
+    ):
+        Settings.from_env({"NODE_ENV": "production"})
+    told = Settings.from_env({"NODE_ENV": "production", "AUTH_ALLOW_OPEN": "yes"})
+    assert (told.auth_mode, told.is_production) == ("open", True)
+    assert Settings.from_env({"NODE_ENV": "test"}).auth_mode == "open"
 
 
 # ---------------------------------------------------------------- engines
@@ -217,16 +338,91 @@ def test_aws_is_the_older_word_for_s3() -> None:
     assert [Settings(file_storage=word).file_engine for word in ("local", "s3", "aws")] == ["local", "s3", "s3"]
 
 
+def test_branches_are_kept_apart_only_where_they_are_known_for_sure() -> None:
+    with pytest.raises(SettingsError, match="FILIAL_ISOLATION=on needs AUTH_MODE=jwt"):
+        Settings.from_env({"FILIAL_ISOLATION": "on"})
+    jwt = {"AUTH_MODE": "jwt", "AUTH_JWT_SECRET": LONG_SECRET}
+    assert Settings.from_env({**jwt, "FILIAL_ISOLATION": "on"}).filial_isolation is True
+
+
+# ---------------------------------------------------------------- tokens
+def test_jwt_mode_needs_something_to_verify_tokens_with() -> None:
+    with pytest.raises(SettingsError, match=r"^AUTH_MODE=jwt needs .*AUTH_JWT_SECRET, AUTH_JWKS_FILE or AUTH_JWKS_URL"):
+        Settings.from_env({"AUTH_MODE": "jwt"})
+
+
 @pytest.mark.parametrize(
-    "env",
+    ("variable", "given"),
     [
-        {"AUTH_MODE": "jwt"},
+        ("AUTH_JWT_SECRET", LONG_SECRET),
+        ("AUTH_JWKS_FILE", "jwks.json"),
+        ("AUTH_JWKS_URL", "https://id.example/jwks"),
     ],
-    ids=str,
 )
-def test_what_this_version_lacks_stops_the_start(env: dict[str, str]) -> None:
-    with pytest.raises(SettingsError, match="is not available in this version"):
-        Settings.from_env(env)
+def test_jwt_mode_with_any_of_them_starts(variable: str, given: str) -> None:
+    assert Settings.from_env({"AUTH_MODE": "jwt", variable: given}).auth_mode == "jwt"
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "127.0.0.1", "127.8.0.1:1", "[::1]:8080"])
+def test_key_set_may_come_without_tls_from_this_machine(host: str) -> None:
+    url = f"http://{host}/jwks.json?tenant=1"
+    assert Settings.from_env({"AUTH_JWKS_URL": url}).auth_jwks_url == url
+
+
+def test_secrets_may_have_names_for_their_rotation() -> None:
+    other = LONG_SECRET[::-1]
+    settings = Settings.from_env({"AUTH_JWT_SECRET": f"2026-11:{LONG_SECRET}, old_1.b:{other}"})
+    assert settings.auth_jwt_secret == (("2026-11", LONG_SECRET), ("old_1.b", other))
+
+
+SHORT_SECRET = "x" * 31
+WRONG_SECRETS = [
+    (SHORT_SECRET, "at least 32 bytes long, each secret"),
+    (f"kid:{SHORT_SECRET}", "at least 32 bytes long, each secret"),
+    (f"new:{LONG_SECRET},old:{SHORT_SECRET}", "at least 32 bytes long, each secret"),
+    (f"a:{LONG_SECRET},a:{LONG_SECRET}x", "each kid once"),
+    (f"a:{LONG_SECRET},{LONG_SECRET}", "kid:secret pairs"),
+    (f"a:{LONG_SECRET},", "kid:secret pairs"),
+    (f":{LONG_SECRET}", "kid:secret pairs"),
+    (f"k d:{LONG_SECRET}", "kid:secret pairs"),
+    (f"a:{LONG_SECRET}:{LONG_SECRET}", "kid:secret pairs"),
+    (f"{LONG_SECRET},{LONG_SECRET}", "without commas and colons"),
+    (f"-----BEGIN PUBLIC KEY-----{LONG_SECRET}", "not a key file"),
+    (f"ssh-ed25519 {LONG_SECRET}", "not a key file"),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), WRONG_SECRETS, ids=[row[0][:20] for row in WRONG_SECRETS])
+def test_wrong_secret_stops_the_start_and_is_not_shown(given: str, expected: str) -> None:
+    with pytest.raises(SettingsError) as stopped:
+        Settings.from_env({"AUTH_JWT_SECRET": given})
+    text = str(stopped.value)
+    assert text.startswith("AUTH_JWT_SECRET must be ")
+    assert expected in text
+    assert "got" not in text
+    assert SHORT_SECRET not in text
+    assert LONG_SECRET not in text
+
+
+def test_a_secrets_length_is_counted_in_bytes() -> None:
+    assert Settings.from_env({"AUTH_JWT_SECRET": "é" * 16}).auth_jwt_secret == ((None, "é" * 16),)
+
+
+@pytest.mark.parametrize(
+    ("variable", "given"),
+    [
+        ("AUTH_JWT_SECRET", "s3cret" * 8),
+        ("AUTH_JWT_SECRET", "kid:" + "s3cret" * 8),
+        ("AWS_SECRET_ACCESS_KEY", "s3cret"),
+        ("REDIS_PASSWORD", "s3cret"),
+        ("REDIS_URL", "redis://:s3cret@cache:6379"),
+    ],
+)
+def test_settings_show_no_secret(variable: str, given: str) -> None:
+    settings = Settings.from_env({variable: given})
+    assert settings != Settings()
+    assert "s3cret" not in repr(settings)
+    assert "port=3000" in repr(settings)
 
 
 # ---------------------------------------------------------------- logs
@@ -241,7 +437,7 @@ def test_what_this_version_lacks_stops_the_start(env: dict[str, str]) -> None:
     ],
 )
 def test_logs_are_json_in_production_unless_told_otherwise(env: dict[str, str], is_json: bool) -> None:
-    settings = Settings.from_env(env)
+    settings = Settings.from_env({"AUTH_ALLOW_OPEN": "yes", **env})
     assert settings.logs_json is is_json
     assert settings.is_production is (env.get("NODE_ENV") == "production")
 
@@ -275,7 +471,7 @@ def test_env_example_explains_each_variable() -> None:
 
 def test_env_example_has_no_secrets() -> None:
     shown = example()
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "REDIS_PASSWORD"):
+    for variable in ("AUTH_JWT_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "REDIS_PASSWORD"):
         assert shown[variable] == ""
 
 
@@ -286,10 +482,3 @@ def test_one_limit_alone_can_be_switched_off() -> None:
 
 def test_words_may_be_written_in_capitals() -> None:
     assert Settings.from_env({"LOG_LEVEL": "INFO"}).log_level == "info"
-
-
-def test_a_password_in_a_wrong_url_is_not_shown() -> None:
-    with pytest.raises(SettingsError) as stopped:
-        Settings.from_env({"REDIS_URL": "http://:s3cret@cache:6379"})
-    assert "s3cret" not in str(stopped.value)
-    assert "cache:6379" in str(stopped.value)

@@ -22,6 +22,7 @@ import av.logging
 from gevent.threadpool import ThreadPool
 from PIL import Image, ImageOps
 
+from chatapp.adapters import pictures
 from chatapp.adapters.threads import in_thread
 from chatapp.domain.errors import FilesUnavailable
 from chatapp.domain.media_types import UNKNOWN, canonical, is_picture
@@ -116,6 +117,9 @@ class ContentInspector:
     def inspect(self, path: Path) -> Inspection:
         media_type = self._run(self._type_of, path)
         return Inspection(media_type, is_image=is_picture(media_type), is_audio=media_type.startswith("audio/"))
+
+    def clean(self, path: Path, media_type: str) -> bool:
+        return self._run(pictures.clean, path, media_type)
 
     def thumbnail(self, path: Path, target: Path) -> bool:
         return self._run(_make_thumbnail, path, target)

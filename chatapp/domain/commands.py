@@ -7,6 +7,7 @@ really is the transport decides; services take ``actor=`` and never look at the 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from chatapp.domain.models import Attachment, MessageType, Status
 
@@ -30,6 +31,11 @@ class JoinChat(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaveChat(Command):
     pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshToken(Command):
+    token: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +162,8 @@ class UploadFile(Command):
 class ListUsers(Command):
     q: str | None = None
     filial: str | None = None
+    visible_to: frozenset[str] | None = None
+    """Only users of these branches, or of none."""
     limit: int = 500
     cursor: str | None = None
 
@@ -190,3 +198,11 @@ class Sync(Command):
     """What a client knows of its conversations: id and ``rev`` of each."""
 
     conversations: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeTokens(Command):
+    """Tokens issued before ``before`` (None: before now) to this user, or to everybody, are worth nothing any more."""
+
+    user_id: str | None = None
+    before: datetime | None = None

@@ -69,6 +69,12 @@ class NotATextMessage(InvalidData):
     code = "not_a_text_message"
 
 
+class TokenInUrl(InvalidData):
+    """``details["parameter"]`` names it. URLs end up in logs, histories and referrers."""
+
+    code = "token_in_url"
+
+
 class NotIdentified(ChatError):
     """The connection or request says nobody's name."""
 
@@ -82,7 +88,7 @@ class NoProof(ChatError):
 
 
 class TokenInvalid(NoProof):
-    """Nobody may know why, but the log: ``str`` of the cause."""
+    """Only the log may know why: ``str`` of the cause."""
 
     code = "token_invalid"
 
@@ -101,6 +107,12 @@ class KeyInvalid(NoProof):
 
 class Forbidden(ChatError):
     code = "forbidden"
+
+
+class OriginNotAllowed(Forbidden):
+    """A web page of an origin that is not on the list."""
+
+    code = "origin_not_allowed"
 
 
 class IdentityMismatch(Forbidden):
@@ -141,6 +153,16 @@ class EditWindowClosed(Forbidden):
     code = "edit_window_closed"
 
 
+class LinkInvalid(Forbidden):
+    """A file's URL is signed, but not by us, not for this file, or for somebody who is locked out since."""
+
+    code = "link_invalid"
+
+
+class LinkExpired(Forbidden):
+    code = "link_expired"
+
+
 class NotFound(ChatError):
     code = "not_found"
 
@@ -169,8 +191,14 @@ class MessageDeletedAlready(Conflict):
     code = "message_deleted"
 
 
+class TooSlow(ChatError):
+    """Who asks takes too long to say what."""
+
+    code = "request_timeout"
+
+
 class TooLarge(ChatError):
-    """``details["maxBytes"]`` is the limit."""
+    """``details["maxBytes"]`` is the limit; ``details["reason"]`` is ``scanner`` when it is the virus scanner's."""
 
     code = "too_large"
 
@@ -179,6 +207,12 @@ class FileTypeNotAllowed(ChatError):
     """``details["fileType"]`` is what the bytes are, ``details["allowedTypes"]`` what may be."""
 
     code = "file_type_not_allowed"
+
+
+class FileInfected(ChatError):
+    """The scanner found malware in an upload. What it is called the log says."""
+
+    code = "file_infected"
 
 
 class IdempotencyKeyReused(ChatError):
@@ -213,3 +247,9 @@ class BusUnavailable(Unavailable):
 
 class FilesUnavailable(Unavailable):
     code = "files_unavailable"
+
+
+class ScannerUnavailable(Unavailable):
+    """Whether a file is clean cannot be said, and so it is not taken."""
+
+    code = "scanner_unavailable"

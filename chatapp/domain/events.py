@@ -16,13 +16,17 @@ class Event:
 # Presence
 @dataclass(frozen=True, slots=True)
 class UserConnected(Event):
+    """``visible_to``: the branches whose people may know, here and below; None: everyone."""
+
     user: User
+    visible_to: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UserDisconnected(Event):
     user_id: str
     last_seen: datetime
+    visible_to: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class UserStatusChanged(Event):
     status: Status
     last_seen: datetime
     by_absence: bool = field(default=False, compare=False)
+    visible_to: tuple[str, ...] | None = None
 
 
 # Rooms
@@ -273,6 +278,14 @@ class ProfileChanged(WorkerEvent):
 @dataclass(frozen=True, slots=True)
 class UserDeleted(WorkerEvent):
     user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokensRevoked(WorkerEvent):
+    """Tokens issued before ``before``: of this user, of everybody where it is None."""
+
+    user_id: str | None
+    before: datetime
 
 
 @dataclass(frozen=True, slots=True)

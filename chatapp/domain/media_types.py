@@ -74,6 +74,12 @@ EXTENSIONS = {
 }
 
 
+PICTURE_EXTENSIONS = tuple(
+    ending for kind, ending in EXTENSIONS.items() if kind.startswith("image/") and kind != "image/svg+xml"
+)
+"""How the files end that may have a thumbnail, the most frequent first."""
+
+
 def canonical(media_type: str) -> str:
     """The one name of this kind: lower case, without parameters."""
     bare = media_type.partition(";")[0].strip().lower()

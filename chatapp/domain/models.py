@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
+from chatapp.domain.identity import Identity
+
 T = TypeVar("T")
 
 
@@ -42,8 +44,10 @@ class Scope(StrEnum):
 class Standing(Enum):
     """How far an actor is believed."""
 
+    OPERATOR = "operator"
+    """Who runs commands on the server's own machine."""
     TRUSTED = "trusted"
-    """The operator, and everybody in open mode: is whoever they say, and may do all that does not need a name."""
+    """Everybody in open mode: is whoever they say, and may do all that does not need a name."""
     USER = "user"
     """By their token; may do what is theirs."""
     ADMIN = "admin"
@@ -56,20 +60,22 @@ class Standing(Enum):
 class Actor:
     """Who asks. ``user_id`` is in whose name; None for the operator, and for calls that name nobody.
 
-    ``filials`` are those that a token names; None where it names none, and the profile's count. ``key_id`` is the API
-    key's.
+    ``identity`` is what a user's token says, ``key_id`` the API key's.
     """
 
     user_id: str | None = None
     standing: Standing = Standing.TRUSTED
     scopes: frozenset[Scope] = frozenset()
-    filials: tuple[str, ...] | None = None
+    identity: Identity | None = None
     key_id: str | None = None
 
     @property
     def is_admin(self) -> bool:
         """Whether all of the chat is theirs to see and to change."""
-        return self.standing in (Standing.TRUSTED, Standing.ADMIN) or Scope.ADMIN in self.scopes
+        return self.standing in (Standing.OPERATOR, Standing.TRUSTED, Standing.ADMIN) or Scope.ADMIN in self.scopes
+
+
+OPERATOR = Actor(standing=Standing.OPERATOR)
 
 
 @dataclass(frozen=True, slots=True)

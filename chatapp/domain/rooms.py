@@ -4,6 +4,23 @@ EVERYONE = "everyone"
 """Every socket that has joined the chat."""
 
 
+UNBOUNDED = "unbounded"
+"""Those of everyone who see people of every branch."""
+
+FILIAL = "filial:"
+
+
+def filial_room(filial: str) -> str:
+    """Those of everyone who see people of this branch."""
+    return FILIAL + filial
+
+
+def channel_of(room: str) -> str:
+    """The room under which workers tell each other what is told in this one: parts of everyone are no rooms of the
+    bus."""
+    return EVERYONE if room == UNBOUNDED or room.startswith(FILIAL) else room
+
+
 def user_room(user_id: str) -> str:
     return f"user:{user_id}"
 

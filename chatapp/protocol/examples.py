@@ -126,6 +126,10 @@ CHANGES: Example = {
     "truncated": False,
 }
 
+REVOKE_TOKENS: Example = {"userId": JUAN, "before": SENT}
+
+REVOCATION: Example = REVOKE_TOKENS
+
 UPLOADED: Example = {
     "fileUrl": "/api/files/filename.jpg",
     "fileName": "original-name.jpg",
@@ -138,6 +142,19 @@ UPLOADED: Example = {
     "timestamp": SENT,
     "isReply": True,
     "replyTo": "msg123",
+}
+SIGNATURE = "Dq0JzI1pSwPj0tG1oSp5cX2lW3mYv7uQe9rKaZt4bHc"
+ASK_FOR_LINKS: Example = {"urls": ["/api/files/filename.jpg", "/api/files/other.pdf"]}
+LINKS: Example = {
+    "links": [
+        {
+            "url": "/api/files/filename.jpg",
+            "signedUrl": f"/api/files/filename.jpg?ex=1737972900&u={JUAN}&sig={SIGNATURE}",
+            "expiresAt": "2025-01-27T10:15:00.000Z",
+            "code": None,
+        },
+        {"url": "/api/files/other.pdf", "signedUrl": None, "expiresAt": None, "code": "file_not_found"},
+    ]
 }
 ERROR: Example = {
     "statusCode": 404,
@@ -187,6 +204,7 @@ _INCOMING: dict[str, Example] = {
         "filials": ["sucursal1"],
         "avatar": "avatar.jpg",
     },
+    "refresh_token": {"token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c2VyMTIzIn0.c2lnbmF0dXJl"},
     "user_leave": {"userId": JUAN},
     "join_room": _IN_ROOM,
     "leave_room": _IN_ROOM,
@@ -306,6 +324,8 @@ _OUTGOING: dict[str, Example] = {
         "details": {"conversationId": PRIVATE},
     },
     "server_draining": {"reconnectInMs": 2350},
+    "token_expiring": {"inMs": 60000},
+    "token_expired": {"code": "token_expired"},
 }
 
 EVENT_EXAMPLES: dict[str, Example] = {**_INCOMING, **_OUTGOING}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
@@ -179,6 +179,17 @@ class Time(fields.DateTime):
 
     def plain(self, value: datetime) -> str:
         return wire_time(value)
+
+
+class Moment(fields.AwareDateTime):
+    """A time that decides something: with its zone, made UTC and cut to the millisecond."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> datetime:
+        try:
+            at = super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
+        except OverflowError as exc:  # UTC has one year less than the zone
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from exc
+        return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
 class Several(fields.List[Any]):

@@ -27,7 +27,7 @@ class Incoming:
     failure: Direct | None = None
     """What the asking socket is told besides the acknowledgement."""
     identifies: bool = False
-    """True for the one event that may come before anybody has joined."""
+    """True for what may come before anybody has joined."""
 
 
 ROWS = (
@@ -36,6 +36,13 @@ ROWS = (
         requests.UserJoinSchema(),
         "Come online as this user",
         result=schemas.UserSchema(),
+        identifies=True,
+    ),
+    Incoming(
+        "refresh_token",
+        requests.RefreshTokenSchema(),
+        "Go on with a newer token of the same user",
+        result=schemas.TokenRefreshedSchema(),
         identifies=True,
     ),
     Incoming("user_leave", requests.UserLeaveSchema(), "Go offline; the connection stays"),

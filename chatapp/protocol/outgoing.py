@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from chatapp.domain import events
 from chatapp.domain.models import Conversation, Message
-from chatapp.domain.rooms import EVERYONE, conversation_room, user_room
+from chatapp.domain.rooms import EVERYONE, UNBOUNDED, conversation_room, filial_room, user_room
 from chatapp.protocol import schemas
 from chatapp.protocol.fields import WireSchema
 
@@ -82,13 +82,25 @@ def _unread(event: events.MessageUnread) -> Audience:
     return Audience((room,), except_lost_in=conversation_room(event.conversation.id))
 
 
+Presence = events.UserConnected | events.UserDisconnected | events.UserStatusChanged
+
+
+def _everyone(event: Presence) -> tuple[str, ...]:
+    """Or those of everyone who may know of the user."""
+    return (EVERYONE,) if event.visible_to is None else (UNBOUNDED, *map(filial_room, event.visible_to))
+
+
+def _connected_user(event: events.UserConnected) -> Audience:
+    return Audience(_everyone(event), except_user=event.user.id)
+
+
 def _status_changed(event: events.UserStatusChanged) -> Audience:
-    return _gone(event) if event.by_absence else Audience((EVERYONE,))
+    return _gone(event) if event.by_absence else Audience(_everyone(event))
 
 
 def _gone(event: events.UserDisconnected | events.UserStatusChanged) -> Audience:
     """Who takes up a lost connection is not told that they were away themselves: nobody would take it back."""
-    return Audience((EVERYONE,), except_lost_of=event.user_id)
+    return Audience(_everyone(event), except_lost_of=event.user_id)
 
 
 # ---------------------------------------------------------------- bodies
@@ -216,7 +228,7 @@ ROWS: tuple[Outgoing[Any], ...] = (
         "user_connected",
         events.UserConnected,
         schemas.UserConnectedSchema(),
-        lambda event: Audience((EVERYONE,), except_user=event.user.id),
+        _connected_user,
         _connected,
         "A user's first socket joined; to all other users",
         gathers=True,
@@ -427,6 +439,17 @@ SERVER_DRAINING = Direct(
     "This worker is being replaced or stopped: the socket goes on until it is closed, then the client connects anew",
 )
 
+TOKEN_EXPIRING = Direct(
+    "token_expiring",
+    schemas.TokenExpiringSchema(),
+    "The connection's token is good for another minute at most; refresh_token goes on with a newer one",
+)
+TOKEN_EXPIRED = Direct(
+    "token_expired",
+    schemas.TokenExpiredSchema(),
+    "The connection's token is good no more, and the connection is closed",
+)
+
 DIRECT = (
     REPLY_SENT,
     REPLY_ERROR,
@@ -436,6 +459,8 @@ DIRECT = (
     LEAVE_GROUP_ERROR,
     ERROR,
     SERVER_DRAINING,
+    TOKEN_EXPIRING,
+    TOKEN_EXPIRED,
 )
 
 

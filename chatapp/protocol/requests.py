@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, pre_load, validates_schema
 
 from chatapp.domain import commands
+from chatapp.domain.file_names import clean_file_name
 from chatapp.domain.models import Attachment, ConversationType, MessageType, Status
 from chatapp.protocol.fields import (
     NAME_MAX_CHARS,
@@ -18,6 +19,7 @@ from chatapp.protocol.fields import (
     Flag,
     Id,
     Members,
+    Moment,
     Name,
     OneOf,
     Several,
@@ -31,15 +33,25 @@ from chatapp.protocol.schemas import CONVERSATION_TYPES, MESSAGE_TYPES, STATUSES
 FILE_URL_SCHEMES = ("/api/files/", "/uploads/", "https://", "http://")
 """What a ``fileUrl`` may begin with; ``javascript:`` and ``data:`` would run in a careless client."""
 
+TOKEN_MAX_CHARS = 8192
+"""What servers in front of us take as one header."""
+
 
 # ---------------------------------------------------------------- connecting
 class HandshakeSchema(WireSchema):
-    """``auth`` of a connection. Clients put more into it than we read: their own token, their version."""
+    """``auth`` of a connection. Clients put more into it than we read, such as their version."""
 
     class Meta:
         unknown = EXCLUDE
 
     user_id = Id(load_default=None, allow_none=True)
+    token = Text(max_chars=TOKEN_MAX_CHARS, load_default=None, allow_none=True)
+
+
+class RefreshTokenSchema(CommandSchema):
+    command = commands.RefreshToken
+
+    token = Text(min_chars=1, max_chars=TOKEN_MAX_CHARS, required=True)
 
 
 # ---------------------------------------------------------------- users
@@ -91,6 +103,15 @@ class SaveUserSchema(CommandSchema):
 
     def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
         return {**data, "keep_avatar": "avatar" not in data}
+
+
+class RevokeTokensSchema(CommandSchema):
+    """Without ``userId`` everybody's; without ``before`` all that were issued until now."""
+
+    command = commands.RevokeTokens
+
+    user_id = Id(allow_none=True)
+    before = Moment(allow_none=True)
 
 
 class ListUsersSchema(CommandSchema):
@@ -179,7 +200,7 @@ class SendMessageSchema(CommandSchema):
             "content": data["content"] or "",
             "message_type": MessageType(data["message_type"]),
             "recipient_id": data.get("recipient_id") or None,
-            "attachment": Attachment(url, name, size, kind) if url else None,
+            "attachment": Attachment(url, name and clean_file_name(name), size, kind) if url else None,
         }
 
 
@@ -217,6 +238,14 @@ class HistoryQuerySchema(WireSchema):
     def check_one_side(self, data: dict[str, Any], **_: Any) -> None:
         if data["before"] is not None and data["after"] is not None:
             raise ValidationError("Use either before or after.", "before")
+
+
+LINKS_MAX = 100
+"""Of one request; each is looked up. A page of history has at most so many, unless somebody asks for more."""
+
+
+class FileLinksBodySchema(WireSchema):
+    urls = Several(Text(min_chars=1, max_chars=URL_MAX_CHARS), min_items=1, max_items=LINKS_MAX, required=True)
 
 
 class UploadFormSchema(CommandSchema):

@@ -122,6 +122,19 @@ class UploadedSchema(WireSchema):
     reply_to = fields.String(required=True, allow_none=True)
 
 
+class FileLinkSchema(WireSchema):
+    """``code`` is null, or says why there is no link."""
+
+    url = fields.String(required=True)
+    signed_url = fields.String(required=True, allow_none=True)
+    expires_at = Time(required=True, allow_none=True)
+    code = fields.String(required=True, allow_none=True)
+
+
+class FileLinksSchema(WireSchema):
+    links = fields.List(fields.Nested(FileLinkSchema), required=True)
+
+
 # ---------------------------------------------------------------- answers of REST
 class UsersSchema(WireSchema):
     users = fields.List(fields.Nested(UserSchema), required=True)
@@ -321,6 +334,24 @@ class ServerDrainingSchema(WireSchema):
     reconnect_in_ms = fields.Integer(
         required=True, metadata={"description": "Milliseconds until this socket is closed; at random for each"}
     )
+
+
+# ---------------------------------------------------------------- tokens
+class RevocationSchema(WireSchema):
+    user_id = fields.String(required=True, allow_none=True, metadata={"description": "Null: everybody's"})
+    before = Time(required=True)
+
+
+class TokenRefreshedSchema(WireSchema):
+    expires_at = Time(required=True, allow_none=True, metadata={"description": "Null in open mode"})
+
+
+class TokenExpiringSchema(WireSchema):
+    in_ms = fields.Integer(required=True, metadata={"description": "Milliseconds until this connection is closed"})
+
+
+class TokenExpiredSchema(WireSchema):
+    code = fields.String(required=True, metadata={"description": "token_expired or token_revoked"})
 
 
 # ---------------------------------------------------------------- failures

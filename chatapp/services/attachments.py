@@ -18,6 +18,10 @@ AVATAR_PREFIX = "avatar-"
 """So begin the names of what came in as an avatar; only such files go when a profile lets go of them,
 and no message may carry one: its deletion would take the avatar along."""
 
+THUMBNAIL_ENDING = "-thumb.webp"
+"""So ends the name of a thumbnail, behind the stem of its picture's; it goes with the picture, and no message may carry
+it alone: its deletion would take it from the picture's message."""
+
 OTHER_PREFIXES = ("/uploads/",)
 """The document's second name for the same bytes."""
 

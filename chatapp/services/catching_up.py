@@ -9,7 +9,7 @@ from chatapp.domain.commands import ReadChanges, Sync
 from chatapp.domain.errors import ConversationNotFound, NotAParticipant
 from chatapp.domain.models import Actor
 from chatapp.ports import Store
-from chatapp.services.actors import require_name
+from chatapp.services.actors import membership_of, require_name
 
 CHANGES_AT_ONCE = 500
 """In one answer to ``sync``, of all conversations together: some 250 kB."""
@@ -29,8 +29,8 @@ class CatchUpService:
         self._conversations = store.conversations
 
     def changes(self, query: ReadChanges, *, actor: Actor) -> Changes:
-        """Of one conversation. Raises ConversationNotFound; NotAParticipant when the actor has a name."""
-        return self._read(query.conversation_id, query.since, query.limit, actor.user_id)
+        """Of one conversation. Raises ConversationNotFound, NotAParticipant, ScopeMissing."""
+        return self._read(query.conversation_id, query.since, query.limit, membership_of(actor))
 
     def sync(self, command: Sync, *, actor: Actor) -> list[Synced]:
         """Of each conversation, in the order asked for. What does not fit any more has ``more`` and its old ``rev``.

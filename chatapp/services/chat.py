@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 from chatapp.domain.errors import Unavailable
 from chatapp.ports import Bus, FileStore, Store
+from chatapp.services.api_keys import ApiKeyService
+from chatapp.services.audit import AuditService
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
+from chatapp.services.file_links import FileLinks
 from chatapp.services.files import FileService
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
+from chatapp.services.revocations import RevocationService
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
 
@@ -24,8 +29,13 @@ class Chat:
     catch_up: CatchUpService
     deliveries: Deliveries
     files: FileService
+    file_access: FileAccess
+    file_links: FileLinks
     presence: PresenceService
     typing: TypingService
+    api_keys: ApiKeyService
+    revocations: RevocationService
+    audit: AuditService
     store: Store
     file_store: FileStore
     bus: Bus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from chatapp.domain.audit import AuditAction
 from chatapp.domain.commands import (
     AddParticipants,
     CreateConversation,
@@ -36,13 +37,15 @@ from chatapp.domain.events import (
     UserRemovedFromGroup,
     UsersAddedToGroup,
 )
-from chatapp.domain.models import Actor, Conversation, ConversationType, InboxEntry, Page
+from chatapp.domain.models import Actor, Conversation, ConversationType, InboxEntry, Page, Scope, Standing
 from chatapp.domain.rooms import conversation_room, user_room
 from chatapp.ports import Clock, Deleted, Departure, EventPublisher, Ids, Presence, ReadMark, Rooms, Store
-from chatapp.services.actors import require_name
+from chatapp.services.actors import membership_of, require_admin, require_name, require_scope, require_self
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.filials import Filials
 from chatapp.services.following import Follows, NotFollowing
 from chatapp.services.profiles import Profiles
 from chatapp.services.telling import Teller
@@ -58,11 +61,13 @@ class ConversationService:
         presence: Presence,
         audience: Audience,
         profiles: Profiles,
+        filials: Filials,
         rooms: Rooms,
         teller: Teller,
         deliveries: Deliveries,
         sweeper: AttachmentSweeper,
         publisher: EventPublisher,
+        audit: AuditService,
         *,
         clock: Clock,
         ids: Ids,
@@ -73,11 +78,13 @@ class ConversationService:
         self._presence = presence
         self._audience = audience
         self._profiles = profiles
+        self._filials = filials
         self._rooms = rooms
         self._teller = teller
         self._deliveries = deliveries
         self._sweeper = sweeper
         self._publisher = publisher
+        self._audit = audit
         self._clock = clock
         self._ids = ids
         self._following = following or NotFollowing()
@@ -86,29 +93,32 @@ class ConversationService:
     def create(self, command: CreateConversation, *, actor: Actor) -> tuple[Conversation, bool]:
         """True when it is new; the private conversation of a pair exists once.
 
-        Raises InvalidData, UnknownUsers, NotIdentified.
+        Raises InvalidData, UnknownUsers, NotIdentified, OtherFilial, NotAParticipant, ScopeMissing.
         """
+        require_scope(actor, Scope.MESSAGES_SEND)
         creator = require_name(actor)
-        members = tuple(dict.fromkeys((creator, *command.participants)))
         if command.is_group:
-            return self._create_group(command, creator, members), True
-        return self._open_private(command, creator)
+            return self._create_group(command, creator, actor), True
+        return self._open_private(command, creator, actor)
 
-    def _create_group(self, command: CreateConversation, creator: str, members: tuple[str, ...]) -> Conversation:
-        self.require_users(members)
+    def _create_group(self, command: CreateConversation, creator: str, actor: Actor) -> Conversation:
+        members = tuple(dict.fromkeys((creator, *command.participants)))
+        self._require_users(members, actor)
         group = self._store.create_group(self._draft(ConversationType.GROUP, members, creator, command))
         for user_id in members:
             self._audience.add(group, user_id, group.last_seq)
         self._publisher.publish(GroupCreated(group))
         return group
 
-    def _open_private(self, command: CreateConversation, creator: str) -> tuple[Conversation, bool]:
+    def _open_private(self, command: CreateConversation, creator: str, actor: Actor) -> tuple[Conversation, bool]:
         pair = tuple(dict.fromkeys(command.participants))
         if len(pair) == 1 and pair[0] != creator:
             pair = (creator, *pair)  # "with this person": the creator need not be repeated
         if len(pair) != 2:
             raise InvalidData({"participants": ["two_distinct_users"]})
-        self.require_users(dict.fromkeys((*pair, creator)))
+        if creator not in pair and actor.standing in (Standing.USER, Standing.ADMIN):
+            raise NotAParticipant(userId=creator)
+        self._require_users(dict.fromkeys((*pair, creator)), actor)
         conversation, created = self._store.open_private(self._draft(ConversationType.PRIVATE, pair, creator, command))
         if created:
             for user_id in conversation.participants:
@@ -124,6 +134,13 @@ class ConversationService:
         return Conversation(self._ids.new(), kind, name, description, members, creator, now, now)
 
     # ------------------------------------------------------------ reading
+    def read(self, conversation_id: str, *, actor: Actor) -> Conversation:
+        """Raises ConversationNotFound, NotAParticipant, ScopeMissing."""
+        member, conversation = membership_of(actor), self.get(conversation_id)
+        if member is not None and member not in conversation.participants:
+            raise NotAParticipant(conversationId=conversation_id, userId=member)
+        return conversation
+
     def get(self, conversation_id: str) -> Conversation:
         """Raises ConversationNotFound."""
         conversation = self._store.get(conversation_id)
@@ -131,20 +148,25 @@ class ConversationService:
             raise ConversationNotFound(conversationId=conversation_id)
         return conversation
 
-    def inbox(self, user_id: str) -> list[InboxEntry]:
-        """Latest activity first. Raises UserNotFound."""
+    def inbox(self, user_id: str, *, actor: Actor) -> list[InboxEntry]:
+        """Latest activity first. Raises UserNotFound, IdentityMismatch, ScopeMissing."""
+        require_self(actor, user_id)
         if self._users.get(user_id) is None:
             raise UserNotFound(userId=user_id)
         return self._store.inbox(user_id)
 
-    def list_all(self, query: ListPage) -> Page[Conversation]:
+    def list_all(self, query: ListPage, *, actor: Actor) -> Page[Conversation]:
+        """Raises InvalidData for a cursor it did not make, AdminOnly, ScopeMissing."""
+        require_admin(actor)
+        self._audit.record(AuditAction.DATA_EXPORT, "conversations", actor, limit=query.limit, cursor=query.cursor)
         return self._store.list_all(limit=query.limit, cursor=query.cursor)
 
-    def require_users(self, user_ids: Collection[str]) -> None:
-        """Raises UnknownUsers with those that do not exist."""
+    def _require_users(self, user_ids: Collection[str], actor: Actor) -> None:
+        """Raises UnknownUsers with those that do not exist, OtherFilial."""
         known = self._users.get_many(user_ids)
         if unknown := [user_id for user_id in user_ids if user_id not in known]:
             raise UnknownUsers(userIds=unknown)
+        self._filials.require_visible(actor, known.values())
 
     def require_participant(self, conversation_id: str, user_id: str) -> InboxEntry:
         """Raises ConversationNotFound, NotAParticipant."""
@@ -156,10 +178,11 @@ class ConversationService:
 
         Raises ConversationNotFound, NotAParticipant, NotIdentified (also when the socket closed meanwhile).
         """
-        user_id = require_name(actor)
+        user_id, parts = require_name(actor), self._filials.rooms_of(actor)
         with self._audience.arrival(user_id, conversation_id=command.conversation_id, socket_id=socket_id) as arrival:
             arrival.ask(lambda: self._follow(command.conversation_id, user_id))
-        self._rooms.admit(socket_id, user_id)  # known by the handshake alone, it must be found when they are taken out
+        # Known by the handshake alone, the socket must be found when they are taken out.
+        self._rooms.admit(socket_id, user_id, parts=parts)
         self._rooms.enter(socket_id, command.conversation_id)
         if self._presence.enter(command.conversation_id, user_id, socket_id):
             self._publisher.publish(RoomJoined(command.conversation_id, user_id))
@@ -186,7 +209,8 @@ class ConversationService:
             self._publisher.publish(RoomLeft(command.conversation_id, user_id))
 
     def mark_as_read(self, command: MarkAsRead, *, actor: Actor) -> ReadMark:
-        """Raises ConversationNotFound, NotAParticipant."""
+        """Raises ConversationNotFound, NotAParticipant, NotIdentified, ScopeMissing."""
+        require_scope(actor, Scope.MESSAGES_SEND)
         user_id = require_name(actor)
         mark = self._store.mark_read(command.conversation_id, user_id, now=self._clock.now())
         if mark.moved:
@@ -198,10 +222,10 @@ class ConversationService:
     def add_participants(self, command: AddParticipants, *, actor: Actor) -> tuple[Conversation, tuple[str, ...]]:
         """The group afterwards and who is really new.
 
-        Raises ConversationNotFound, NotAGroup, UnknownUsers, NotAParticipant.
+        Raises ConversationNotFound, NotAGroup, UnknownUsers, OtherFilial, NotAParticipant, ScopeMissing.
         """
         before = self._get_for_member(command.conversation_id, actor)
-        self.require_users(dict.fromkeys(command.participants))
+        self._require_users(dict.fromkeys(command.participants), actor)
         now = self._clock.now()
         by = actor.user_id or before.created_by
         group, added = self._store.add_participants(before.id, command.participants, by=by, now=now)
@@ -210,25 +234,32 @@ class ConversationService:
         return group, added
 
     def _get_for_member(self, conversation_id: str, actor: Actor) -> Conversation:
-        """For what only participants change in a group, and whoever asks without a name. That a private conversation is
-        no group, the store says. Raises ConversationNotFound, NotAParticipant."""
-        conversation = self.get(conversation_id)
-        if actor.user_id is not None and conversation.is_group and actor.user_id not in conversation.participants:
-            raise NotAParticipant(conversationId=conversation.id, userId=actor.user_id)
+        """For what only participants change in a group, administrators, and in open mode whoever asks without a name.
+        That a private conversation is no group, the store says to those who may know of it.
+
+        Raises ConversationNotFound, NotAParticipant, ScopeMissing.
+        """
+        member, conversation = membership_of(actor), self.get(conversation_id)
+        is_open = actor.standing is Standing.TRUSTED and not conversation.is_group
+        if member is not None and member not in conversation.participants and not is_open:
+            raise NotAParticipant(conversationId=conversation.id, userId=member)
         return conversation
 
     def remove_participant(self, command: RemoveParticipant, *, actor: Actor) -> Conversation:
-        """Only the creator takes out others. Taking out oneself is leaving.
+        """Only the creator takes out others, and administrators. Taking out oneself is leaving.
 
-        Raises ConversationNotFound, NotAGroup, NotAParticipant, NotGroupCreator.
+        Raises ConversationNotFound, NotAGroup, NotAParticipant, NotGroupCreator, ScopeMissing.
         """
+        require_scope(actor, Scope.MESSAGES_SEND)
         if actor.user_id == command.user_id:
             return self.leave_group(LeaveGroup(conversation_id=command.conversation_id), actor=actor).conversation
         before = self.get(command.conversation_id)
-        if before.is_group and actor.user_id not in (None, before.created_by):
+        is_known_as_group = before.is_group or actor.standing is not Standing.TRUSTED
+        if is_known_as_group and membership_of(actor) not in (None, before.created_by):
             raise NotGroupCreator(conversationId=before.id, userId=actor.user_id)
         now, by = self._clock.now(), actor.user_id or before.created_by
         user, remover = self._profiles.find(command.user_id), self._profiles.find(by)
+        self._audit.record(AuditAction.PARTICIPANT_REMOVE, f"conversation:{before.id}", actor, userId=command.user_id)
         departure = self._store.remove_participant(before.id, command.user_id, by=by, now=now)
         group = departure.conversation
         self._teller.let_go(group.id, command.user_id)
@@ -236,7 +267,7 @@ class ConversationService:
         return group
 
     def leave_group(self, command: LeaveGroup, *, actor: Actor) -> UserLeftGroup:
-        """Raises ConversationNotFound, NotAGroup, NotAParticipant."""
+        """Raises ConversationNotFound, NotAGroup, NotAParticipant, NotIdentified."""
         user_id = require_name(actor)
         # After the write nothing should wait, or a later change would be told before this one.
         self._profiles.prepare((user_id, *self.get(command.conversation_id).participants[:NEXT_OWNERS]))
@@ -266,7 +297,7 @@ class ConversationService:
     def update_group(self, command: UpdateGroup, *, actor: Actor) -> Conversation:
         """Another name or description; what the command leaves out stays.
 
-        Raises ConversationNotFound, NotAGroup, NotAParticipant.
+        Raises ConversationNotFound, NotAGroup, NotAParticipant, ScopeMissing.
         """
         before = self._get_for_member(command.conversation_id, actor)
         by, now = actor.user_id or before.created_by, self._clock.now()
@@ -281,8 +312,21 @@ class ConversationService:
             self._deliveries.announce(GroupUpdated(group, by, now), rooms=_rooms(group.id))
         return group
 
-    def delete(self, conversation_id: str) -> Deleted:
-        """The conversation, its messages and their files. Raises ConversationNotFound."""
+    def delete(self, conversation_id: str, *, actor: Actor) -> Deleted:
+        """The conversation, its messages and their files: a group's creator may, and administrators.
+
+        Raises ConversationNotFound, NotAParticipant, NotGroupCreator, AdminOnly, ScopeMissing.
+        """
+        if not actor.is_admin:
+            conversation = self.read(conversation_id, actor=actor)
+            if not conversation.is_group:
+                require_admin(actor)
+            if conversation.created_by != actor.user_id:
+                raise NotGroupCreator(conversationId=conversation_id, userId=actor.user_id)
+        lost = self.get(conversation_id)
+        self._audit.record(
+            AuditAction.CONVERSATION_DELETE, f"conversation:{lost.id}", actor, name=lost.name, messages=lost.last_seq
+        )
         gone = self._store.delete(conversation_id)
         self._close(gone)
         return gone

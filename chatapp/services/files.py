@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chatapp.domain.commands import SendMessage, UploadFile
-from chatapp.domain.errors import FileNotStored, FileTypeNotAllowed, InvalidData, TooLarge
-from chatapp.domain.media_types import extension_for, is_allowed
-from chatapp.domain.models import Actor, Attachment, Message, MessageType, StoredFile, User
-from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection, LocalDownload, RedirectDownload
-from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
+from chatapp.domain.errors import FileInfected, FileNotStored, FileTypeNotAllowed, InvalidData, TooLarge
+from chatapp.domain.media_types import UNKNOWN, extension_for, is_allowed
+from chatapp.domain.models import Actor, Attachment, Message, MessageType, Scope, Standing, StoredFile, User
+from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection, VirusScanner
+from chatapp.services.actors import require_name, require_scope, require_self
+from chatapp.services.attachments import AVATAR_PREFIX, THUMBNAIL_ENDING, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.conversations import ConversationService
 from chatapp.services.messages import MessageService
 from chatapp.services.users import UserService
+
+log = logging.getLogger(__name__)
 
 AVATAR_MAX_BYTES = 5 * 1024 * 1024
 """RULINGS: an image of at most 5 MB."""
@@ -47,6 +51,7 @@ class FileService:
         self,
         files: FileStore,
         inspector: FileInspector,
+        scanner: VirusScanner,
         messages: MessageService,
         conversations: ConversationService,
         users: UserService,
@@ -59,6 +64,7 @@ class FileService:
     ) -> None:
         self._files = files
         self._inspector = inspector
+        self._scanner = scanner
         self._messages = messages
         self._conversations = conversations
         self._users = users
@@ -71,15 +77,16 @@ class FileService:
     def upload(self, command: UploadFile, incoming: IncomingFile, *, actor: Actor) -> Uploaded:
         """Store the file and, when a conversation is named, send it there as a message. All of it or nothing.
 
-        Raises TooLarge, FileTypeNotAllowed, and what ``MessageService.send`` raises.
+        Raises TooLarge, FileTypeNotAllowed, FileInfected, ScannerUnavailable, and what ``MessageService.send`` raises.
         """
-        if (command.conversation_id is None) != (actor.user_id is None):
+        require_scope(actor, Scope.MESSAGES_SEND)
+        if actor.standing is Standing.TRUSTED and (command.conversation_id is None) != (actor.user_id is None):
             missing = "senderId" if actor.user_id is None else "conversationId"
             raise InvalidData({missing: ["required"]})
-        if command.conversation_id is None or actor.user_id is None:
+        if command.conversation_id is None:
             attachment, _ = self._store(incoming, actor)
             return Uploaded(attachment, None)
-        self._conversations.require_participant(command.conversation_id, actor.user_id)
+        self._conversations.require_participant(command.conversation_id, require_name(actor))
         attachment, inspection = self._store(incoming, actor)
         try:
             message = self._send(command, attachment, inspection, incoming, actor)
@@ -90,9 +97,11 @@ class FileService:
             self._sweeper.sweep([attachment])  # a repeated upload: the first one's bytes stay, these go
         return Uploaded(message.attachment or attachment, message)
 
-    def set_avatar(self, user_id: str, incoming: IncomingFile) -> User:
-        """Raises UserNotFound, InvalidData, TooLarge, FileTypeNotAllowed."""
-        self._users.get(user_id)
+    def set_avatar(self, user_id: str, incoming: IncomingFile, *, actor: Actor) -> User:
+        """Raises UserNotFound, InvalidData, TooLarge, FileTypeNotAllowed, FileInfected, ScannerUnavailable,
+        IdentityMismatch, ScopeMissing."""
+        require_self(actor, user_id, Scope.USERS_WRITE)
+        self._users.require(user_id)
         attachment, _ = self._store(incoming, Actor(user_id), as_avatar=True)
         try:
             user, before = self._users.set_avatar(user_id, attachment.url)
@@ -102,19 +111,18 @@ class FileService:
         self._sweep_avatar(user_id, before)
         return user
 
-    def remove_avatar(self, user_id: str) -> User:
-        """Raises UserNotFound."""
+    def remove_avatar(self, user_id: str, *, actor: Actor) -> User:
+        """Raises UserNotFound, IdentityMismatch, ScopeMissing."""
+        require_self(actor, user_id, Scope.USERS_WRITE)
         user, before = self._users.set_avatar(user_id, None)
         self._sweep_avatar(user_id, before)
         return user
 
-    def open(self, name: str) -> LocalDownload | RedirectDownload:
-        """Raises FileNotStored."""
-        return self._files.open(name)
-
     # ------------------------------------------------------------ steps
     def _store(self, incoming: IncomingFile, actor: Actor, *, as_avatar: bool = False) -> tuple[Attachment, Inspection]:
         inspection = self._require_acceptable(incoming, as_avatar=as_avatar)
+        self._require_harmless(incoming, actor)
+        incoming = self._clean(incoming, inspection)
         file = self._name(incoming, inspection, actor, prefix=AVATAR_PREFIX if as_avatar else "")
         if inspection.is_image:
             file = self._with_thumbnail(file, incoming.path)
@@ -142,6 +150,19 @@ class FileService:
             raise FileTypeNotAllowed(fileType=inspection.media_type, allowedTypes=sorted(self._allowed_types))
         return inspection
 
+    def _require_harmless(self, incoming: IncomingFile, actor: Actor) -> None:
+        """Raises FileInfected, TooLarge, ScannerUnavailable."""
+        malware = self._scanner.scan(incoming.path)
+        if malware is not None:
+            log.warning("an upload of %s was refused: %s", actor.user_id, malware)
+            raise FileInfected
+
+    def _clean(self, incoming: IncomingFile, inspection: Inspection) -> IncomingFile:
+        """What is served says nothing that its picture does not show. Raises FileTypeNotAllowed."""
+        if not self._inspector.clean(incoming.path, inspection.media_type):
+            raise FileTypeNotAllowed(fileType=UNKNOWN, allowedTypes=sorted(self._allowed_types))
+        return replace(incoming, size=incoming.path.stat().st_size)
+
     def _name(self, incoming: IncomingFile, inspection: Inspection, actor: Actor, *, prefix: str) -> StoredFile:
         now = self._clock.now()
         stem = f"{prefix}{self._ids.new()}-{round(now.timestamp() * 1000)}"
@@ -159,7 +180,7 @@ class FileService:
         try:
             if not self._inspector.thumbnail(source, target):
                 return file
-            name = f"{file.name.rsplit('.', 1)[0]}-thumb.webp"
+            name = file.name.rsplit(".", 1)[0] + THUMBNAIL_ENDING
             small = replace(file, name=name, media_type=THUMBNAIL_TYPE, size=target.stat().st_size)
             self._files.put(small, target)
         finally:

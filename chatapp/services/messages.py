@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+from chatapp.domain.audit import AuditAction
 from chatapp.domain.commands import DeleteMessage, EditMessage, ListPage, ReadHistory, SendMessage
 from chatapp.domain.errors import (
     ConversationNotFound,
@@ -22,14 +23,16 @@ from chatapp.domain.errors import (
     UnknownFile,
 )
 from chatapp.domain.events import MessageDeleted, MessageEdited, MessageSent, MessagesPurged
-from chatapp.domain.models import Actor, Attachment, InboxEntry, Message, MessageType, Page
+from chatapp.domain.models import Actor, Attachment, InboxEntry, Message, MessageType, Page, Scope
 from chatapp.domain.rooms import EVERYONE
 from chatapp.domain.text import preview
-from chatapp.ports import Clock, EventPublisher, FileStore, Ids, Store
-from chatapp.services.actors import require_name
-from chatapp.services.attachments import AVATAR_PREFIX, AttachmentSweeper, file_name_in, file_url
+from chatapp.ports import Clock, EventPublisher, Ids, Store
+from chatapp.services.actors import membership_of, require_admin, require_name, require_scope
+from chatapp.services.attachments import AVATAR_PREFIX, THUMBNAIL_ENDING, AttachmentSweeper, file_name_in, file_url
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
 from chatapp.services.profiles import Profiles
 
 EDIT_WINDOW = timedelta(minutes=15)
@@ -58,24 +61,26 @@ class MessageService:
     def __init__(
         self,
         store: Store,
-        files: FileStore,
+        access: FileAccess,
         audience: Audience,
         profiles: Profiles,
         deliveries: Deliveries,
         sweeper: AttachmentSweeper,
         publisher: EventPublisher,
+        audit: AuditService,
         *,
         clock: Clock,
         ids: Ids,
     ) -> None:
         self._store = store.messages
         self._conversations = store.conversations
-        self._files = files
+        self._access = access
         self._audience = audience
         self._profiles = profiles
         self._deliveries = deliveries
         self._sweeper = sweeper
         self._publisher = publisher
+        self._audit = audit
         self._clock = clock
         self._ids = ids
 
@@ -87,8 +92,9 @@ class MessageService:
         for the content where the command cannot (an upload gets a new URL at each try).
 
         Raises NotIdentified, UnknownUsers, UnknownFile, ReplyTargetMissing, ReplyToOtherConversation,
-        ConversationNotFound, NotAParticipant, InvalidData, IdempotencyKeyReused.
+        ConversationNotFound, NotAParticipant, InvalidData, IdempotencyKeyReused, ScopeMissing.
         """
+        require_scope(actor, Scope.MESSAGES_SEND)
         sender_id = require_name(actor)
         draft = Message(
             id=self._ids.new(),
@@ -108,7 +114,7 @@ class MessageService:
             fingerprint = _fingerprint(command)
         if command.attachment or command.reply_to:
             try:
-                attachment, quote = self._known_file(command.attachment), self._quote(command)
+                attachment, quote = self._known_file(command.attachment, actor), self._quote(command)
             except (UnknownFile, ReplyTargetMissing):
                 # A repeated send is answered with its first message, whatever has become of what that one refers to.
                 first = self._store.find_repeated(draft, fingerprint=fingerprint)
@@ -121,15 +127,16 @@ class MessageService:
             self._deliveries.announce(MessageSent(sent.message, sent.conversation))
         return sent.message
 
-    def _known_file(self, attachment: Attachment | None) -> Attachment | None:
-        """What we know of our own file wins over what the client says of it."""
+    def _known_file(self, attachment: Attachment | None, actor: Actor) -> Attachment | None:
+        """What we know of our own file wins over what the client says of it. Who may not open a file cannot send it
+        either: whoever sees the message could."""
         name = file_name_in(attachment.url) if attachment else None
         if attachment is None or name is None:
             return attachment
-        if name.startswith(AVATAR_PREFIX):
+        if name.startswith(AVATAR_PREFIX) or name.endswith(THUMBNAIL_ENDING):
             raise UnknownFile(fileUrl=attachment.url)
         try:
-            file = self._files.open(name).file
+            file = self._access.open(name, actor=actor).file
         except FileNotStored as exc:
             raise UnknownFile(fileUrl=attachment.url) from exc
         thumbnail = file_url(file.thumbnail_name) if file.thumbnail_name else None
@@ -168,12 +175,22 @@ class MessageService:
         return edited
 
     def delete_own(self, command: DeleteMessage, *, actor: Actor) -> Message:
-        """Raises MessageNotFound, NotMessageSender."""
-        return self.delete(self._require_own(command.message_id, actor).id)
+        """Raises MessageNotFound, NotMessageSender, ScopeMissing."""
+        return self._retract(self._require_own(command.message_id, actor), actor)
 
-    def delete(self, message_id: str) -> Message:
-        """Leave a tombstone; again is fine. Raises MessageNotFound."""
-        retracted = self._store.delete(message_id)
+    def delete(self, message_id: str, *, actor: Actor) -> Message:
+        """Leave a tombstone, of an own message or as an administrator; again is fine.
+
+        Raises MessageNotFound, NotMessageSender, ScopeMissing.
+        """
+        message = self._require(message_id) if actor.is_admin else self._require_own(message_id, actor)
+        return self._retract(message, actor)
+
+    def _retract(self, message: Message, actor: Actor) -> Message:
+        if not message.is_deleted and message.sender_id != actor.user_id:  # whose own it is the tombstone says
+            of = {"conversationId": message.conversation_id, "senderId": message.sender_id}
+            self._audit.record(AuditAction.MESSAGE_DELETE, f"message:{message.id}", actor, **of)
+        retracted = self._store.delete(message.id)
         tombstone = retracted.message
         if retracted.rev:
             event = MessageDeleted(tombstone.id, tombstone.conversation_id, tombstone.seq, retracted.rev)
@@ -181,8 +198,13 @@ class MessageService:
         self._sweeper.sweep(retracted.gone.attachments)  # last: it waits, and may fail
         return tombstone
 
-    def purge(self, *, batch_size: int) -> int:
-        """Remove every message for good, ``batch_size`` at a time; how many there were."""
+    def purge(self, *, batch_size: int, actor: Actor) -> int:
+        """Remove every message for good, ``batch_size`` at a time; how many there were.
+
+        Raises AdminOnly, ScopeMissing.
+        """
+        require_admin(actor)
+        self._audit.record(AuditAction.MESSAGES_PURGE, "messages", actor)
         count = 0
         try:
             while True:
@@ -210,14 +232,16 @@ class MessageService:
         return Refreshed(unknown, gone)
 
     def _require_own(self, message_id: str, actor: Actor) -> Message:
+        membership_of(actor)  # for the scope alone: it is asked before anything is said of the message
         message = self._require(message_id)
         if message.sender_id != actor.user_id:
             raise NotMessageSender(messageId=message_id)
         return message
 
     # ------------------------------------------------------------ reading
-    def history(self, query: ReadHistory) -> History:
-        """Raises ConversationNotFound."""
+    def history(self, query: ReadHistory, *, actor: Actor) -> History:
+        """Raises ConversationNotFound, NotAParticipant, ScopeMissing."""
+        self._require_reader(query.conversation_id, actor)
         found = self._store.history(
             query.conversation_id, limit=query.limit + 1, before=query.before, after=query.after
         )
@@ -228,16 +252,25 @@ class MessageService:
             return History(found[: query.limit], has_older=query.after > 0, has_newer=more)
         return History(found[-query.limit :], has_older=more, has_newer=query.before is not None)
 
-    def replies(self, message_id: str) -> list[Message]:
-        """Oldest first. Raises MessageNotFound."""
-        return self._store.replies(self._require(message_id).id)
+    def replies(self, message_id: str, *, actor: Actor) -> list[Message]:
+        """Oldest first. Raises MessageNotFound, NotAParticipant, ScopeMissing."""
+        return self.with_replies(message_id, actor=actor)[1]
 
-    def with_replies(self, message_id: str) -> tuple[Message, list[Message]]:
-        """Raises MessageNotFound."""
+    def with_replies(self, message_id: str, *, actor: Actor) -> tuple[Message, list[Message]]:
+        """Raises MessageNotFound, NotAParticipant, ScopeMissing."""
         message = self._require(message_id)
+        self._require_reader(message.conversation_id, actor)
         return message, self._store.replies(message.id)
 
-    def list_all(self, query: ListPage) -> Page[Message]:
+    def _require_reader(self, conversation_id: str, actor: Actor) -> None:
+        member = membership_of(actor)
+        if member is not None:
+            self._conversations.entry(conversation_id, member)
+
+    def list_all(self, query: ListPage, *, actor: Actor) -> Page[Message]:
+        """Raises InvalidData for a cursor it did not make, AdminOnly, ScopeMissing."""
+        require_admin(actor)
+        self._audit.record(AuditAction.DATA_EXPORT, "messages", actor, limit=query.limit, cursor=query.cursor)
         return self._store.list_all(limit=query.limit, cursor=query.cursor)
 
     def _require(self, message_id: str) -> Message:

@@ -13,8 +13,9 @@ from chatapp.domain.events import MessageUnread, UserConnected, UserDisconnected
 from chatapp.domain.models import Actor, Conversation, InboxEntry, Status, User
 from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Clock, EventPublisher, Presence, Rooms, Scheduler, Store, Timer
-from chatapp.services.actors import require_name
+from chatapp.services.actors import require_name, vouched
 from chatapp.services.audience import Audience
+from chatapp.services.filials import Filials
 from chatapp.services.following import Follows, NotFollowing
 from chatapp.services.profiles import Profiles
 from chatapp.services.typing import TypingService
@@ -46,6 +47,7 @@ class PresenceService:
         presence: Presence,
         audience: Audience,
         profiles: Profiles,
+        filials: Filials,
         typing: TypingService,
         rooms: Rooms,
         publisher: EventPublisher,
@@ -61,6 +63,7 @@ class PresenceService:
         self._presence = presence
         self._audience = audience
         self._profiles = profiles
+        self._filials = filials
         self._typing = typing
         self._rooms = rooms
         self._publisher = publisher
@@ -78,11 +81,12 @@ class PresenceService:
         unread messages. Raises NotIdentified, also when the socket closed meanwhile.
         """
         user_id = require_name(actor)
+        command = vouched(command, actor)
         if self._speaks_for.get(socket_id, user_id) != user_id:
             self.leave(LeaveChat(), actor=actor, socket_id=socket_id)
         with self._audience.arrival(user_id, socket_id=socket_id) as arrival:
             user, entries = arrival.ask(lambda: self._arrive(command, user_id))
-        admitted = self._admit(user, entries, socket_id)
+        admitted = self._admit(user, entries, socket_id, actor)
         self._tell_unread([arrival.updated(entry) for entry in entries], socket_id)
         return admitted
 
@@ -107,10 +111,10 @@ class PresenceService:
         self._following.conversations(heads)
         return entries
 
-    def _admit(self, user: User, entries: Iterable[InboxEntry], socket_id: str) -> User:
+    def _admit(self, user: User, entries: Iterable[InboxEntry], socket_id: str, actor: Actor) -> User:
         """With their status. Nothing in here may wait: to others the user is either in or out."""
         self._speaks_for[socket_id] = user.id
-        self._rooms.admit(socket_id, user.id)
+        self._rooms.admit(socket_id, user.id, parts=self._filials.rooms_of(actor, user))
         self._audience.admit(user.id, entries)
         first = self._presence.add(user.id, socket_id)
         returning = self._stop_waiting_for(user.id)
@@ -119,7 +123,7 @@ class PresenceService:
             self._presence.set_status(user.id, Status.ONLINE)
         admitted = self._with_status(user)
         if was_hidden or (first and not returning):
-            self._publisher.publish(UserConnected(admitted))
+            self._publisher.publish(UserConnected(admitted, self._filials.audience_of(user)))
         return admitted
 
     # ------------------------------------------------------------ lost connections: services/sessions.py
@@ -140,12 +144,12 @@ class PresenceService:
         self._audience.admit(user_id, entries)
         return user, entries
 
-    def resume(self, user: User, *, socket_id: str, conversation_ids: Iterable[str]) -> None:
+    def resume(self, user: User, *, actor: Actor, socket_id: str, conversation_ids: Iterable[str]) -> None:
         """The connection is back, as ``expect`` has prepared it, with these conversations open. Never waits.
 
         Their rooms are told nothing: that it was lost they have not heard either.
         """
-        self._admit(user, (), socket_id)
+        self._admit(user, (), socket_id, actor)
         for conversation_id in conversation_ids:
             self._rooms.enter(socket_id, conversation_id)
             self._presence.enter(conversation_id, user.id, socket_id)
@@ -200,7 +204,7 @@ class PresenceService:
             log.warning("%s is not told to be back: %s", user_id, exc)
             return
         if user and self._presence.has_sockets(user_id):
-            self._publisher.publish(UserConnected(self._with_status(user)))
+            self._publisher.publish(UserConnected(self._with_status(user), self._filials.audience_of(user)))
 
     def _stop_waiting_for(self, user_id: str) -> bool:
         """True when the user was within their grace."""
@@ -224,16 +228,18 @@ class PresenceService:
     def set_status(self, command: SetStatus, *, actor: Actor) -> UserStatusChanged:
         """Raises NotIdentified when the user has not joined: nobody would ever take the status back."""
         user_id = require_name(actor)
+        visible_to = self._filials.audience_of_id(user_id)
         if not self._presence.has_sockets(user_id):
             raise NotIdentified
         self._presence.set_status(user_id, command.status)
-        changed = UserStatusChanged(user_id, command.status, self._clock.now())
+        changed = UserStatusChanged(user_id, command.status, self._clock.now(), visible_to=visible_to)
         self._publisher.publish(changed)
         return changed
 
     def _go_offline(self, user_id: str, departing: _Departing) -> None:
         left_at = departing.left_at
         self._remember_last_seen(user_id, left_at)
+        visible_to = self._filials.audience_of_id(user_id)
         # Storing may have taken a while: whoever came back meanwhile never left. From here on nothing waits.
         if self._departing.get(user_id) is not departing:
             return
@@ -243,8 +249,8 @@ class PresenceService:
         self._presence.forget(user_id)
         self._audience.dismiss(user_id)
         tell = self._publisher.publish if departing.is_ours else self._publisher.deliver
-        tell(UserDisconnected(user_id, left_at))
-        tell(UserStatusChanged(user_id, Status.OFFLINE, left_at, by_absence=True))
+        tell(UserDisconnected(user_id, left_at, visible_to))
+        tell(UserStatusChanged(user_id, Status.OFFLINE, left_at, by_absence=True, visible_to=visible_to))
 
     def _remember_last_seen(self, user_id: str, at: datetime) -> None:
         try:

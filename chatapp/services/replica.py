@@ -20,6 +20,7 @@ from chatapp.domain.events import (
     PrivateOpened,
     ProfileChanged,
     ResyncNeeded,
+    TokensRevoked,
     UserDeleted,
     UserDisconnected,
     UserLeftGroup,
@@ -35,6 +36,7 @@ from chatapp.services.deliveries import Deliveries
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
+from chatapp.services.revocations import RevocationService
 from chatapp.services.sessions import NoSessions, Sessions
 
 log = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class Replica:
         conversations: ConversationService,
         messages: MessageService,
         presence: PresenceService,
+        revocations: RevocationService,
         *,
         scheduler: Scheduler,
         sessions: Sessions | None = None,
@@ -87,6 +90,7 @@ class Replica:
         self._conversations = conversations
         self._messages = messages
         self._presence = presence
+        self._revocations = revocations
         self._scheduler = scheduler
         self._sessions = sessions or NoSessions()
 
@@ -153,6 +157,8 @@ class Replica:
                 self._profiles.forget(user_id)
             case UserDeleted(user_id):
                 self._rooms.disconnect(user_id)
+            case TokensRevoked():
+                self._revocations.hear(event)
             case MessagesPurged():
                 self._scheduler.call_later(0, self._refresh)
             case ResyncNeeded():

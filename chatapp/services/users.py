@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
-from chatapp.domain.commands import ListUsers, RemoveParticipant, SaveUser
+from chatapp.domain.audit import AuditAction
+from chatapp.domain.commands import ListUsers, RemoveParticipant, RevokeTokens, SaveUser
 from chatapp.domain.errors import ConversationNotFound, InvalidData, NotAParticipant, UserNotFound
 from chatapp.domain.events import UserDeleted
-from chatapp.domain.models import Actor, Page, User
+from chatapp.domain.models import Actor, Page, Scope, Standing, User
 from chatapp.domain.rooms import user_room
 from chatapp.domain.text import sort_key
 from chatapp.ports import Clock, EventPublisher, Ids, Presence, Rooms, Store
+from chatapp.services.actors import require_admin, require_scope, require_self, vouched
+from chatapp.services.audit import AuditService
 from chatapp.services.conversations import ConversationService
+from chatapp.services.filials import Filials, shares
 from chatapp.services.profiles import Profiles
+from chatapp.services.revocations import RevocationService
 
 Position = tuple[bool, str, str]
 """Where a page ended: among the online or not, sort key, id."""
@@ -32,8 +37,11 @@ class UserService:
         presence: Presence,
         conversations: ConversationService,
         profiles: Profiles,
+        filials: Filials,
         rooms: Rooms,
         publisher: EventPublisher,
+        revocations: RevocationService,
+        audit: AuditService,
         *,
         clock: Clock,
         ids: Ids,
@@ -43,37 +51,57 @@ class UserService:
         self._presence = presence
         self._conversations = conversations
         self._profiles = profiles
+        self._filials = filials
         self._rooms = rooms
         self._publisher = publisher
+        self._revocations = revocations
+        self._audit = audit
         self._clock = clock
         self._ids = ids
 
-    def save(self, command: SaveUser) -> tuple[User, bool]:
-        """Create or update; True when created."""
-        user, created = self._users.save(command, user_id=command.id or self._ids.new(), now=self._clock.now())
+    def save(self, command: SaveUser, *, actor: Actor) -> tuple[User, bool]:
+        """Create or update; True when created. Who comes with a token saves themself, as far as it leaves it to them.
+
+        Raises IdentityMismatch, ScopeMissing.
+        """
+        own = actor.user_id if actor.standing is Standing.USER else None
+        user_id = command.id or own or self._ids.new()
+        require_self(actor, user_id, Scope.USERS_WRITE)
+        if user_id == actor.user_id:
+            command = vouched(command, actor)
+        user, created = self._users.save(command, user_id=user_id, now=self._clock.now())
         self._profiles.remember(user)
         return self._with_status(user), created
 
-    def get(self, user_id: str) -> User:
+    def get(self, user_id: str, *, actor: Actor) -> User:
+        """Raises UserNotFound, OtherFilial, ScopeMissing."""
+        require_scope(actor, Scope.USERS_WRITE)
+        user = self.require(user_id)
+        self._filials.require_visible(actor, [user])
+        return user
+
+    def require(self, user_id: str) -> User:
         """Raises UserNotFound."""
         user = self._users.get(user_id)
         if user is None:
             raise UserNotFound(userId=user_id)
         return self._with_status(user)
 
-    def require_all(self, user_ids: Collection[str]) -> None:
-        """Raises UnknownUsers with those that do not exist."""
-        self._conversations.require_users(user_ids)
-
     def set_avatar(self, user_id: str, avatar: str | None) -> tuple[User, str | None]:
         """The user afterwards, and the avatar before. Raises UserNotFound."""
         before = self._users.set_avatar(user_id, avatar, now=self._clock.now())
         self._profiles.drop(user_id)
-        return self.get(user_id), before
+        return self.require(user_id), before
 
-    def delete(self, user_id: str) -> User:
-        """Out of every group, then out of the directory; the sockets are closed. Raises UserNotFound."""
-        user = self.get(user_id)
+    def delete(self, user_id: str, *, actor: Actor) -> User:
+        """Out of every group, then out of the directory; the sockets are closed, and the tokens revoked.
+
+        Raises UserNotFound, AdminOnly, ScopeMissing.
+        """
+        require_admin(actor)
+        user = self.require(user_id)
+        self._audit.record(AuditAction.USER_DELETE, f"user:{user_id}", actor, name=user.name)
+        self._revocations.revoke(RevokeTokens(user_id=user_id), actor=actor)
         for entry in self._inboxes.inbox(user_id):
             if entry.conversation.is_group:
                 self._take_out(entry.conversation.id, user_id)
@@ -88,8 +116,10 @@ class UserService:
         with suppress(ConversationNotFound, NotAParticipant):  # since we looked: out is all that was wanted
             self._conversations.remove_participant(command, actor=Actor(user_id))
 
-    def list_page(self, query: ListUsers) -> Page[User]:
-        """Online first, then by name. Raises InvalidData for a cursor it did not make."""
+    def list_page(self, query: ListUsers, *, actor: Actor) -> Page[User]:
+        """Online first, then by name. Raises InvalidData for a cursor it did not make, ScopeMissing."""
+        require_scope(actor, Scope.USERS_WRITE)
+        query = replace(query, visible_to=self._filials.of(actor))
         after = _read_cursor(query.cursor)
         online = set(self._presence.online())
         users = self._online(query, online, after) if after is None or after[0] else []
@@ -111,7 +141,9 @@ class UserService:
         start = after[1:] if after and not after[0] else None
         size = limit + min(len(online), SKIPPED_AT_ONCE)
         while len(found) < limit:
-            batch = self._users.list_by_name(limit=size, after=start, q=query.q, filial=query.filial)
+            batch = self._users.list_by_name(
+                limit=size, after=start, q=query.q, filial=query.filial, visible_to=query.visible_to
+            )
             found += [user for user in batch if user.id not in online]
             if len(batch) < size:
                 break
@@ -133,6 +165,8 @@ def _name_order(user: User) -> tuple[str, str]:
 
 def _matches(user: User, query: ListUsers) -> bool:
     if query.filial and query.filial not in user.filials:
+        return False
+    if query.visible_to is not None and not shares(user, query.visible_to):
         return False
     return not query.q or sort_key(query.q) in sort_key(user.name) or query.q.lower() in user.email.lower()
 

@@ -1,4 +1,4 @@
-"""Which address a request comes from, when proxies stand in front."""
+"""Which address a request comes from, and whether it was encrypted on its way, when proxies stand in front."""
 
 from __future__ import annotations
 
@@ -17,6 +17,16 @@ def client_address(environ: Mapping[str, str], trusted: TrustedProxies) -> str:
     while len(chain) > 1 and _is_trusted(chain[-1], trusted):
         chain.pop()
     return chain[-1]
+
+
+def is_encrypted(environ: Mapping[str, str], trusted: TrustedProxies) -> bool:
+    """Whether the client came over TLS, as far as a trusted proxy says so or we know it ourselves."""
+    if environ.get("wsgi.url_scheme") == "https":
+        return True
+    if not trusted.hops and not _is_trusted(environ.get("REMOTE_ADDR") or "unknown", trusted):
+        return False
+    nearest = environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2]
+    return nearest.strip().lower() == "https"
 
 
 def _is_trusted(address: str, trusted: TrustedProxies) -> bool:

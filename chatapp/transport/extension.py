@@ -11,6 +11,7 @@ from gevent.event import Event
 from chatapp.services.chat import Chat
 from chatapp.settings import Settings
 from chatapp.transport.addresses import client_address
+from chatapp.transport.auth import Authenticator
 from chatapp.transport.limits import RateLimits
 from chatapp.transport.sockets.draining import ALONE_SPREAD_SECONDS, DRAIN_SPREAD_SECONDS, drain
 from chatapp.transport.sockets.websocket import wait_until_all_are_closed
@@ -21,6 +22,7 @@ class Extension:
     settings: Settings
     chat: Chat
     limits: RateLimits
+    authenticator: Authenticator
     socketio: SocketIO
 
     def address(self) -> str:

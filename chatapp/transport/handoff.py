@@ -104,6 +104,10 @@ class Reader(io.BufferedReader):
         self._incoming = _Incoming(sock, read)
         super().__init__(self._incoming)
 
+    def receive_by(self, receive: Callable[[Any], int] | None) -> None:
+        """From now on what comes from the socket is received by this, which is ``recv_into``'s like; None is that."""
+        self._incoming.receive = receive or self._incoming.receive_at_leisure
+
     def waiting(self) -> bytes:
         """What is here and was not asked for yet; it stays so. Reads nothing from the socket."""
         self._incoming.is_held = True
@@ -114,8 +118,10 @@ class Reader(io.BufferedReader):
 
 
 class _Incoming(io.RawIOBase):
+    receive: Callable[[Any], int]
+
     def __init__(self, sock: Any, read: bytes) -> None:
-        self._sock = sock
+        self.receive = self.receive_at_leisure = sock.recv_into
         self.read_before = read
         self.is_held = False
 
@@ -129,8 +135,7 @@ class _Incoming(io.RawIOBase):
             return count
         if self.is_held:
             return None
-        received: int = self._sock.recv_into(buffer)
-        return received
+        return self.receive(buffer)
 
 
 # ---------------------------------------------------------------- giving and taking

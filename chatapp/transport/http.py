@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import re
 import time
-import uuid
 from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
 from flask.json.provider import DefaultJSONProvider
-from flask_cors import CORS
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from chatapp.domain.errors import ChatError, TooLarge
 from chatapp.protocol.wire_json import WireJson
-from chatapp.settings import Settings
-from chatapp.transport.errors import Failure, describe, language_of
+from chatapp.transport.errors import Failure, describe, error_text, language_of, reason_of
+from chatapp.transport.gate import request_id_of
 
 log = structlog.get_logger(__name__)
 
 BODY_MAX_BYTES = 1024 * 1024
 """Of any request but an upload: 5,000 participants with the longest ids fit in."""
 
-REQUEST_ID = re.compile(r"[\w.:-]{1,64}")
-
 HTTP_CODES = {
     400: "bad_request",
     404: "not_found",
     405: "method_not_allowed",
+    408: "request_timeout",
     413: "too_large",
     415: "unsupported_media_type",
     416: "range_not_satisfiable",
@@ -43,7 +39,7 @@ class StrictJson(DefaultJSONProvider):
         return WireJson.loads(s)
 
 
-def prepare(app: Flask, settings: Settings) -> None:
+def prepare(app: Flask) -> None:
     app.json = StrictJson(app)
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX_BYTES
     app.before_request(_begin)
@@ -51,14 +47,6 @@ def prepare(app: Flask, settings: Settings) -> None:
     app.register_error_handler(ChatError, _chat_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
-    origins = settings.cors_origins
-    CORS(
-        app,
-        origins=origins if isinstance(origins, str) else list(origins),
-        allow_headers=["Content-Type", "Authorization", "X-Request-Id"],
-        expose_headers=["Link", "Retry-After", "X-Request-Id"],
-        max_age=600,
-    )
 
 
 def language() -> str:
@@ -66,14 +54,12 @@ def language() -> str:
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    g.request_id = request_id_of(request.environ)
     g.began = time.perf_counter()
 
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     log.info(
         "request",
         request_id=g.request_id,
@@ -81,6 +67,7 @@ def _end(response: Response) -> Response:
         path=request.path,
         status=response.status_code,
         code=g.get("error_code"),
+        **({"reason": g.reason} if "reason" in g else {}),
         duration_ms=round((time.perf_counter() - g.began) * 1000, 1),
     )
     return response
@@ -90,6 +77,8 @@ def _end(response: Response) -> Response:
 def _chat_error(error: ChatError) -> Response:
     if error.__cause__ is not None and describe(error, "en").status >= 500:
         log.error("engine failed", request_id=g.request_id, error=str(error), cause=repr(error.__cause__))
+    if reason := reason_of(error):
+        g.reason = reason
     return _respond(describe(error, language()))
 
 
@@ -113,20 +102,7 @@ def _unexpected(error: Exception) -> Response:
 
 def _respond(failure: Failure) -> Response:
     g.error_code = failure.code
-    response = Response(
-        WireJson.dumps(
-            {
-                "statusCode": failure.status,
-                "error": failure.phrase,
-                "code": failure.code,
-                "message": failure.message,
-                "details": failure.details,
-                "requestId": g.request_id,
-            }
-        ),
-        status=failure.status,
-        mimetype="application/json",
-    )
+    response = Response(error_text(failure, g.request_id), status=failure.status, mimetype="application/json")
     if failure.retry_after_ms is not None:
         response.headers["Retry-After"] = str(-(-failure.retry_after_ms // 1000))
     return response

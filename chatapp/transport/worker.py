@@ -8,6 +8,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from errno import ECONNRESET
 from hashlib import sha1
 from pathlib import Path
 from socket import SHUT_RD
@@ -23,9 +24,11 @@ from geventwebsocket.handler import WebSocketHandler
 from gunicorn.errors import AppImportError
 from gunicorn.workers.ggevent import PyWSGIServer
 
-from chatapp.domain.errors import Unavailable
+from chatapp.domain.errors import TooSlow, Unavailable
 from chatapp.transport.handoff import Handoff, Reader, leave_folder, owner_of, session_of, workers_folder
 from chatapp.transport.newcomers import Newcomers, newcomers
+from chatapp.transport.pace import Pace
+from chatapp.transport.security_headers import BARE, completed
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +45,25 @@ its workers, as they do at themselves, once a second."""
 KEY_BYTES = 16
 """Of a Sec-WebSocket-Key, which is sent as base64 (RFC 6455, 4.1)."""
 
-BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+HEAD_MAX_BYTES = 64 * 1024
+"""Of a request's headers; there may be a hundred of them (Python's ``http.client``). A proxy's own limit is lower."""
+
+
+def _bare_answer(status: str) -> bytes:
+    """For what is no request that the application could answer."""
+    headers = [("Connection", "close"), ("Content-Length", "0"), *BARE]
+    return "\r\n".join([f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), "", ""]).encode()
+
+
+BARE_ANSWERS = {
+    "400": _bare_answer("400 Bad Request"),
+    "414": _bare_answer("414 URI Too Long"),
+    "431": _bare_answer("431 Request Header Fields Too Large"),
+}
+
+
+class HeadTooLarge(Exception):
+    """The headers of a request are more than ``HEAD_MAX_BYTES``."""
 
 
 GC_THRESHOLDS = (20_000, 50, 20)
@@ -73,6 +94,9 @@ class ChatHandler(WebSocketHandler):
     """Another worker has read its first request, or a part of it: that one is ours, whatever comes."""
     is_fresh = True
     """Nothing was read yet. The kernel gave it to us, and no sibling can answer what is on its way."""
+    _head_left: int
+    _reading: Pace
+    _writing: Pace
     session: str | None = None
     """Whose request this is, or was, while the connection waits for the next."""
 
@@ -96,6 +120,7 @@ class ChatHandler(WebSocketHandler):
             self.socket.shutdown(SHUT_RD)
 
     def _next_line(self) -> str:
+        self.rfile.receive_by(None)
         self.server.idle.add(self)
         try:
             return self._in_time(super().read_requestline, otherwise="")
@@ -117,7 +142,19 @@ class ChatHandler(WebSocketHandler):
 
     def read_request(self, raw_requestline: str) -> bool:
         """False is a bad request; so is one whose headers do not end."""
-        return self._in_time(super().read_request, raw_requestline, otherwise=False)
+        self._head_left = HEAD_MAX_BYTES
+        self.rfile.receive_by(self._receive_head)
+        try:
+            return self._in_time(super().read_request, raw_requestline, otherwise=False)
+        finally:
+            self.rfile.receive_by(None)
+
+    def _receive_head(self, buffer: Any) -> int:
+        received: int = self.socket.recv_into(buffer)
+        self._head_left -= received
+        if self._head_left < 0:
+            raise HeadTooLarge
+        return received
 
     def get_environ(self) -> dict[str, Any]:
         """``Upgrade`` counts only with ``Connection: upgrade`` (RFC 9110, 7.8); the library stumbles over one alone."""
@@ -150,6 +187,13 @@ class ChatHandler(WebSocketHandler):
         return None
 
     def run_application(self) -> None:
+        self._expect_body()
+        try:
+            self._run_application()
+        finally:
+            self._expect_rest()
+
+    def _run_application(self) -> None:
         """The library answers every handshake with 101 before anybody is asked. Here the application answers: who
         wants to have the WebSocket accepts it; other paths, unknown sessions and the like are refused by HTTP.
         Either way it is the connection's last request."""
@@ -169,6 +213,41 @@ class ChatHandler(WebSocketHandler):
         finally:
             self.environ.pop("chatapp.handshake", None)  # or handlers would wait for the garbage collector
 
+    # ------------------------------------------------------------ how slow a client may be
+    def _expect_body(self) -> None:
+        self._reading, self._writing = self.server.new_pace(), self.server.new_pace()
+        self.rfile.receive_by(self._receive_body)
+
+    def _expect_rest(self) -> None:
+        """What the application has not read of the body must be read nonetheless: a connection that is closed before
+        loses the answer on its way. But there is an end to everything."""
+        self._reading = self.server.new_pace(max_bytes=self.server.rest_max_bytes)
+        self.rfile.receive_by(self._receive_rest)
+
+    def _receive_body(self, buffer: Any) -> int:
+        try:
+            return self._receive_rest(buffer)
+        except TimeoutError:
+            raise TooSlow from None
+
+    def _receive_rest(self, buffer: Any) -> int:
+        try:
+            return self._reading.move(self.socket, self.socket.recv_into, buffer)
+        except TimeoutError:
+            self.close_connection = True
+            raise
+
+    def _sendall(self, data: bytes) -> None:
+        """The library waits for ever for a client that does not read."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._writing.move(self.socket, self.socket.send, rest) :]
+        except TimeoutError:
+            log.info("cut off: a client does not read its answer", address=self.client_address[0])
+            raise ConnectionResetError(ECONNRESET, "the client does not read") from None  # which the library ignores
+        self.response_length += len(data)
+
     def accept_websocket(self) -> None:
         """Send the 101 that ``upgrade_websocket`` has begun. From now on the socket carries frames."""
         self.write(b"")
@@ -183,8 +262,10 @@ class ChatHandler(WebSocketHandler):
         """Socket.IO answers 200 when a WebSocket has ended, which is for nobody."""
         if self.is_websocket:
             return lambda _: None
-        if not status.startswith("101") and (self.close_connection or not self.server.waits_for(self)):
-            headers = [*headers, ("Connection", "close")]  # the library closes without a word
+        if not status.startswith("101"):
+            headers = completed(headers, BARE)
+            if self.close_connection or not self.server.waits_for(self):
+                headers.append(("Connection", "close"))  # the library closes without a word
         return super().start_response(status, headers, exc_info)
 
     def process_result(self) -> None:
@@ -203,7 +284,15 @@ class ChatHandler(WebSocketHandler):
     def _handle_client_error(self, ex: Exception) -> tuple[str, bytes]:
         """The library prints what the client sent, and a traceback when it has hung up."""
         log.info("request refused", address=self.client_address[0], reason=type(ex).__name__)
-        return "400", BAD_REQUEST
+        return ("431" if isinstance(ex, HeadTooLarge) else "400"), b""
+
+    def handle_one_request(self) -> Any:
+        """A pair is what is to be sent before the connection is closed."""
+        result = super().handle_one_request()
+        if isinstance(result, tuple):
+            status, _ = result
+            return status, BARE_ANSWERS[status]
+        return result
 
     def _log_error(self, t: Any, v: Any, tb: Any) -> None:
         if not issubclass(t, gevent.GreenletExit):
@@ -220,6 +309,11 @@ class ChatServer(PyWSGIServer):
     go. Then it ``has_stopped``, and takes no more requests."""
 
     keepalive_seconds: float
+    stall_seconds = 30.0
+    bytes_per_second = 4096.0
+    """How slow a client may be with a request's body and with its answer; see ``Pace``."""
+    rest_max_bytes = 64 * 1024 * 1024
+    """Of a body that nobody wants, after the answer."""
     socket_path = "/socket.io"
     handoff: Handoff | None = None
 
@@ -260,6 +354,9 @@ class ChatServer(PyWSGIServer):
             self.handle(sock, address, read)
         finally:
             self.do_close(sock)
+
+    def new_pace(self, max_bytes: float = float("inf")) -> Pace:
+        return Pace(stall_seconds=self.stall_seconds, bytes_per_second=self.bytes_per_second, max_bytes=max_bytes)
 
     def let_go(self, sock: Any) -> None:
         """Its connection is nobody's request any more; who has it closes it."""

@@ -26,6 +26,8 @@ from chatapp.adapters.dynamodb_store import DynamoStore, client, deletion, heads
 from chatapp.adapters.dynamodb_store.actions import Delete
 from chatapp.adapters.dynamodb_store.client import RequestRefused
 from chatapp.adapters.dynamodb_store.connection import READ_TIMEOUT_SECONDS, Refused
+from chatapp.domain.api_keys import ApiKey
+from chatapp.domain.audit import AuditDraft
 from chatapp.domain.changes import Changes, MarkMoved, MessageAppended
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.errors import (
@@ -35,7 +37,8 @@ from chatapp.domain.errors import (
     NotAParticipant,
     StoreUnavailable,
 )
-from chatapp.domain.models import Attachment, Message
+from chatapp.domain.models import Attachment, Message, Scope
+from chatapp.domain.revocations import Revocation
 from chatapp.ports import Deleted, ReadMark
 from tests.contracts.builders import at, draft, failure, group, private, save_people, say, sender, together
 from tests.engines.dynamodb import DynamoEngine, open_dynamo
@@ -534,6 +537,7 @@ def go_through_everything(store: DynamoStore) -> list[object]:
     note(messages.list_all(limit=2))
     note(conversations.list_all(limit=2))
     note(messages.refers_to_file(PHOTO.url))
+    note([messages.shows_file([PHOTO.url, PLAN.url], user_id=user_id) for user_id in ("ana", "eva")])
     for _ in range(4):
         note(messages.purge(limit=2))
         note(conversations.changes("crowd", since=6, limit=100))
@@ -547,7 +551,34 @@ def go_through_everything(store: DynamoStore) -> list[object]:
     note(users.get("eva"))
     note(conversations.delete("crowd"))
     note(messages.list_all(limit=10))
+    go_through_access(store, note, refused)
     return [without_ids(answer) for answer in answers]
+
+
+def go_through_access(
+    store: DynamoStore, note: Callable[[T], T], refused: Callable[[Callable[[], object]], None]
+) -> None:
+    """Keys, revocations and the audit log."""
+    key = ApiKey("0123456789abcdef", "backend", frozenset({Scope.ADMIN}), at(1), "0" * 64)
+    store.api_keys.add(key)
+    refused(lambda: store.api_keys.add(replace(key, digest="1" * 64)))
+    store.api_keys.touch(key, used_at=at(2))
+    store.api_keys.touch(key, used_at=at(3))
+    note(store.api_keys.get(key.id))
+    note(store.api_keys.revoke(key.id, now=at(4)))
+    note(store.api_keys.revoke(key.id, now=at(5)))
+    note(store.api_keys.revoke("nothing", now=at(5)))
+    note(store.api_keys.list_all())
+    for user_id, seconds in (("ana", 1), ("ana", 3), ("ana", 2), (None, 4), ("bea", 5)):
+        before = store.revocations.version()
+        store.revocations.revoke(Revocation(user_id, at(seconds)))
+        note(store.revocations.version() != before)
+    store.revocations.forget(until=at(3))
+    note(store.revocations.list_all())
+    for number in range(6):
+        note(store.audit.append(AuditDraft("", "operator", "user.delete", f"user:{number % 3}", "{}")))
+    note(store.audit.records(after=2, limit=3))
+    note(store.audit.head())
 
 
 def without_ids(answer: object) -> str:
@@ -1409,6 +1440,14 @@ def costs(engine: DynamoEngine, store: DynamoStore) -> dict[str, str]:
     measure("list 4 users by name", lambda: users.list_by_name(limit=4))
     measure("purge 25 messages", lambda: messages.purge(limit=25))
     measure("delete a private conversation without messages", lambda: conversations.delete("two"))
+    key = ApiKey("0123456789abcdef", "backend", frozenset({Scope.ADMIN}), START, "0" * 64)
+    store.api_keys.add(key)
+    measure("know an API key", lambda: store.api_keys.get(key.id))
+    measure("note when an API key was used", lambda: store.api_keys.touch(key, used_at=START))
+    measure("revoke a user's tokens", lambda: store.revocations.revoke(Revocation("ana", START)))
+    measure("ask whether tokens were revoked", store.revocations.version)
+    deletion = AuditDraft("2025-01-27T10:00:00.000Z", "user:ana", "user.delete", "user:eva", "{}")
+    measure("append a record to the audit log", lambda: store.audit.append(deletion))
     return measured
 
 

@@ -14,6 +14,7 @@ from chatapp.adapters.event_codec import KINDS, decode, encode
 from chatapp.domain import events
 from chatapp.domain.events import Event
 from chatapp.domain.models import Status
+from tests.fakes import START
 from tests.protocol.test_outgoing import CASES, FILE_REPLY, GROUP, LAST, LEFT, MARIA, PAIR
 
 EVENTS: list[Event] = [
@@ -33,6 +34,8 @@ EVENTS: list[Event] = [
     events.ConversationClosed(GROUP.id),
     events.ProfileChanged("ana"),
     events.UserDeleted("ana"),
+    events.TokensRevoked(None, START),
+    events.TokensRevoked("ana", START),
     events.MessagesPurged(),
     events.ResyncNeeded(),
     events.SessionSought("r1", "one", "two.secret", None),

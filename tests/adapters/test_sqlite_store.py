@@ -18,6 +18,7 @@ import pytest
 from chatapp.adapters.sqlite_store import SqliteStore, database, schema
 from chatapp.adapters.sqlite_store.changes import read_changes
 from chatapp.adapters.sqlite_store.database import READERS, Database
+from chatapp.adapters.sqlite_store.messages import SHOWS_FILE
 from chatapp.domain.changes import MarkMoved, MessageAppended, MessagesRemoved
 from chatapp.domain.errors import ConversationNotFound, StoreUnavailable
 from chatapp.domain.models import Message
@@ -887,3 +888,12 @@ def test_what_a_killed_process_acknowledged_is_there(path: Path, store: SqliteSt
     assert found == list(range(1, len(found) + 1))
     assert set(acknowledged) <= set(found)
     assert say(store, "still open").seq == found[-1] + 1
+
+
+def test_who_is_shown_a_file_is_looked_up_however_large_the_chat(path: Path, store: SqliteStore) -> None:
+    connection = sqlite3.connect(path)
+    plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {SHOWS_FILE}", ("bea", "/api/files/a.png"))]
+    connection.close()
+    assert len(plan) == 2
+    assert "messages_by_file (file_url=?)" in plan[0]
+    assert "(conversation_id=? AND user_id=?)" in plan[1]

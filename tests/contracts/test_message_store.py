@@ -511,6 +511,56 @@ def test_a_thumbnail_alone_is_no_reference(store: Store) -> None:
     assert not store.messages.refers_to_file(PHOTO.thumbnail_url)
 
 
+def test_a_file_is_shown_to_whoever_is_in_a_conversation_that_carries_it(store: Store) -> None:
+    say(store, draft("photo", file=PHOTO))
+    assert [user_id for user_id in ("ana", "bea", "carlos", "dora") if shows(store, user_id)] == [
+        "ana",
+        "bea",
+        "carlos",
+    ]
+    assert not store.messages.shows_file([PLAN.url], user_id="ana")
+    assert store.messages.shows_file([PLAN.url, PHOTO.url], user_id="ana")
+    assert not store.messages.shows_file([], user_id="ana")
+
+
+def test_who_leaves_is_shown_no_file_and_who_comes_is(store: Store) -> None:
+    say(store, draft("photo", file=PHOTO))
+    store.conversations.remove_participant("g1", "carlos", by="ana", now=at(1))
+    store.conversations.add_participants("g1", ["dora"], by="ana", now=at(2))
+    assert not shows(store, "carlos")
+    assert shows(store, "dora")
+
+
+def test_one_conversation_that_carries_a_file_is_enough(store: Store) -> None:
+    first = say(store, draft("photo", file=PHOTO))
+    say(store, draft("photo again", file=PHOTO, to="p1"))
+    store.messages.delete(first.id)
+    assert (shows(store, "bea"), shows(store, "carlos")) == (True, False)
+
+
+def test_a_file_in_more_messages_than_are_looked_at_at_once_is_found_in_the_last(store: Store) -> None:
+    for number in range(120):
+        store.conversations.create_group(group("dora", id=f"other-{number}"))
+        say(store, draft("photo", file=PHOTO, by="dora", to=f"other-{number}"))
+    assert not shows(store, "bea")
+    say(store, draft("photo", file=PHOTO))
+    assert shows(store, "bea")
+
+
+def test_what_is_deleted_or_purged_shows_nothing(store: Store) -> None:
+    store.conversations.create_group(group("ana", "bea", id="g2"))
+    say(store, draft("photo", file=PHOTO, to="g2"))
+    store.conversations.delete("g2")
+    assert not shows(store, "ana")
+    say(store, draft("photo", file=PHOTO))
+    store.messages.purge(limit=10)
+    assert not shows(store, "ana")
+
+
+def shows(store: Store, user_id: str) -> bool:
+    return store.messages.shows_file([PHOTO.url], user_id=user_id)
+
+
 # ---------------------------------------------------------------- history
 @pytest.fixture
 def ten(store: Store) -> list[Message]:

@@ -410,6 +410,13 @@ class MessageStoreMachine(RuleBasedStateMachine):
         assert sorted(attachment.url for attachment in named) == sorted(expected)
         for attachment in candidates:
             assert self.store.messages.refers_to_file(attachment.url) == (attachment.url in kept)
+            for user_id in NAMES:
+                expected_shown = self.is_shown(attachment.url, user_id)
+                assert self.store.messages.shows_file([attachment.url], user_id=user_id) == expected_shown
+
+    def is_shown(self, url: str, user_id: str) -> bool:
+        rooms = [room for room in self.rooms.values() if user_id in room.marks]
+        return any(m.attachment and m.attachment.url == url for room in rooms for m in room.messages)
 
 
 def test_any_order_of_calls_leaves_the_store_where_the_model_is(open_store: OpenStore) -> None:

@@ -27,7 +27,7 @@ from chatapp.domain.commands import (
 )
 from chatapp.domain.errors import ChatError
 from chatapp.domain.events import MessageUnread
-from chatapp.domain.models import Actor, Conversation, Message
+from chatapp.domain.models import OPERATOR, Actor, Conversation, Message
 from chatapp.ports import Store
 from tests.contracts.builders import together
 from tests.services.conftest import GRACE_SECONDS, World
@@ -143,7 +143,7 @@ class Talk:
     def delete(self) -> None:
         """What was deleted has been sent all the same: the counts stay."""
         if message := self._message():
-            self._world.messages.delete(message.id)
+            self._world.messages.delete(message.id, actor=OPERATOR)
             self.room.messages.remove(message)
 
     # ------------------------------------------------------------ marks and rooms
@@ -192,7 +192,7 @@ class Talk:
             self.room = self._make()
 
     def end(self) -> None:
-        self._world.conversations.delete(self.room.conversation.id)
+        self._world.conversations.delete(self.room.conversation.id, actor=OPERATOR)
         self.room = self._make()
 
     # ------------------------------------------------------------ helpers
@@ -260,7 +260,10 @@ class People:
 
 def check_inboxes(world: World, rooms: list[Room]) -> None:
     for user_id in PEOPLE:
-        found = {e.conversation.id: (e.last_read_seq, e.unread_count) for e in world.conversations.inbox(user_id)}
+        found = {
+            e.conversation.id: (e.last_read_seq, e.unread_count)
+            for e in world.conversations.inbox(user_id, actor=OPERATOR)
+        }
         assert found == {room.conversation.id: room.unread[user_id] for room in rooms if user_id in room.marks}
 
 
@@ -285,7 +288,7 @@ def test_unread_counts_equal_a_model_after_thousands_of_operations(store: Store,
         check_inboxes(world, rooms)
         people.change(rooms)
         if pause in PURGE_AFTER:
-            world.messages.purge(batch_size=100)
+            world.messages.purge(batch_size=100, actor=OPERATOR)
             for room in rooms:
                 room.purge()
             check_inboxes(world, rooms)

@@ -255,6 +255,27 @@ def test_a_filial_is_one_of_the_users_own_in_full(store: Store, filial: str, fou
     assert [user.id for user in store.users.list_by_name(limit=10, filial=filial)] == found
 
 
+@pytest.mark.parametrize(
+    ("visible_to", "found"),
+    [
+        ({"Lima"}, ["u1", "u3", "u5"]),
+        ({"Cusco", "Puno"}, ["u1", "u5"]),
+        (set(), ["u5"]),
+        (None, ["u1", "u2", "u3", "u5"]),
+    ],
+    ids=str,
+)
+def test_people_of_a_branch_see_those_who_share_it_and_those_of_none(
+    store: Store, visible_to: set[str] | None, found: list[str]
+) -> None:
+    save(store, "u1", filials=("Lima", "Cusco"))
+    save(store, "u2", filials=("Lima Norte",))
+    save(store, "u3", filials=("Lima",))
+    save(store, "u5")
+    assert [user.id for user in store.users.list_by_name(limit=10, visible_to=visible_to)] == found
+    assert [user.id for user in store.users.list_by_name(limit=1, visible_to=visible_to)] == found[:1]
+
+
 def test_conditions_hold_together(store: Store) -> None:
     for number in range(6):
         save(store, f"u{number}", name=f"Ana {number}", filials=("Lima",) if number % 2 else ("Cusco",))

@@ -24,6 +24,8 @@ FILE_TIMEOUT_SECONDS = 90.0
 """For one file with one transport; the slowest takes about five seconds."""
 TEST_TIMEOUT_SECONDS = 30.0
 
+JWT_SECRET = "the clients' tests sign tokens with this"
+
 MAIN: dict[str, str] = {
     "PRESENCE_GRACE_SECONDS": str(GRACE_SECONDS),
     "FILE_UPLOAD_MAX_SIZE": str(UPLOAD_MAX_BYTES),
@@ -31,6 +33,7 @@ MAIN: dict[str, str] = {
 SPECIAL: dict[str, dict[str, str]] = {
     "draining.test.mjs": {},  # restarts its workers
     "legacy.test.mjs": {"LEGACY_FRONT_END": "on", "SOCKET_PATH": "/ws"},
+    "tokens.test.mjs": {"AUTH_MODE": "jwt", "AUTH_JWT_SECRET": JWT_SECRET},
     "limits.test.mjs": {"RATE_LIMIT_ENABLED": "on", "RATE_LIMIT_CONNECTIONS": "12/minute", "TRUSTED_PROXIES": "1"},
 }
 """Files whose server is another one than the others'."""
@@ -91,6 +94,7 @@ class ClientRuns:
             "TRANSPORT": transport,
             "SOCKET_PATH": SPECIAL.get(file, {}).get("SOCKET_PATH", "/socket.io"),
             "FILES": str(self._files),
+            "AUTH_JWT_SECRET": JWT_SECRET,
             "RECORD": str(record),
         }
         status, output = _node(file, env)

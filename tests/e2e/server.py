@@ -44,7 +44,7 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(), cwd=ROOT, env=self._environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                self._command(), cwd=ROOT, env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self._wait_until_it_answers()
         return self
@@ -55,7 +55,7 @@ class Server:
             return [sys.executable, "-m", "coverage", "run", "--rcfile", str(ROOT / "pyproject.toml"), "-m", *gunicorn]
         return [sys.executable, "-m", *gunicorn]
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         return {
             **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
             "HOST": "127.0.0.1",

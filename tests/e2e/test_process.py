@@ -87,6 +87,7 @@ WRONG = [
     ("TRUSTED_PROXIES", "everybody"),
     ("PRESENCE_GRACE_SECONDS", "-1"),
 ]
+"""None of them may hold a secret; those that may are ``tests/test_settings.py``'s."""
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
@@ -107,6 +108,21 @@ def test_two_workers_without_redis_refuse_to_start(tmp_path: Path) -> None:
     (sentence,) = stopped.stderr.strip().splitlines()
     assert "WEB_CONCURRENCY" in sentence
     assert "Redis" in sentence
+
+
+def test_production_that_believes_everybody_refuses_to_start(tmp_path: Path) -> None:
+    refused = [
+        ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
+        [CHATAPP, "serve"],
+        ["/bin/sh", "-c", procfile("release")],
+    ]
+    for command in refused:
+        stopped = run(tmp_path, *command, NODE_ENV="production", PORT=str(free_port()))
+        assert stopped.returncode != 0
+        (sentence,) = stopped.stderr.strip().splitlines()
+        assert sentence.startswith("chatapp: AUTH_MODE must not be 'open' with NODE_ENV=production: ")
+        assert "Set AUTH_MODE=jwt, or AUTH_ALLOW_OPEN=yes" in sentence
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_certificate_is_refused_because_it_would_not_protect_websockets(tmp_path: Path) -> None:
@@ -227,7 +243,8 @@ def test_purge_removes_every_message_and_says_how_many(tmp_path: Path) -> None:
             for _ in range(3):
                 client.ok("send_message", text_message(conversation, "ana"))
     done = run(server.folder, CHATAPP, "purge")
-    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "3", "")
+    assert (done.returncode, done.stdout.strip()) == (0, "3"), done.stderr
+    assert "messages.purge by operator" in done.stderr
     with running(server.folder) as server, clients(server.url, "ana") as (client,):
         assert server.get(f"/api/messages/{conversation}").json() == []
         assert client.ok("send_message", text_message(conversation, "ana"))["seq"] == 4
@@ -355,7 +372,7 @@ def wait_for_health(process: subprocess.Popen[bytes], port: int) -> None:
 
 # ---------------------------------------------------------------- logs
 def test_production_logs_are_json_with_request_and_connection_ids(tmp_path: Path) -> None:
-    with running(tmp_path / "server", LOG_FORMAT="", NODE_ENV="production") as server:
+    with running(tmp_path / "server", LOG_FORMAT="", NODE_ENV="production", AUTH_ALLOW_OPEN="yes") as server:
         answer = server.get("/api/users", headers={"X-Request-Id": "mine-1"})
         assert answer.headers["X-Request-Id"] == "mine-1"
         secret = "contenido-secreto"

@@ -19,12 +19,14 @@ SAID: list[tuple[str, Any, WireSchema]] = [
     ("REPLIES", examples.REPLIES, schemas.RepliesSchema()),
     ("MESSAGE_WITH_REPLIES", examples.MESSAGE_WITH_REPLIES, schemas.MessageWithRepliesSchema()),
     ("UPLOADED", examples.UPLOADED, schemas.UploadedSchema()),
+    ("LINKS", examples.LINKS, schemas.FileLinksSchema()),
     ("ERROR", examples.ERROR, schemas.HttpErrorSchema()),
     *((row.name, examples.EVENT_EXAMPLES[row.name], row.schema) for row in (*outgoing.ROWS, *outgoing.DIRECT)),
 ]
 ASKED: list[tuple[str, Any, WireSchema]] = [
     ("CREATE_USER", examples.CREATE_USER, requests.SaveUserSchema()),
     ("CREATE_CONVERSATION", examples.CREATE_CONVERSATION, requests.CreateConversationSchema()),
+    ("ASK_FOR_LINKS", examples.ASK_FOR_LINKS, requests.FileLinksBodySchema()),
     ("CREATE_GROUP", examples.CREATE_GROUP, requests.CreateConversationSchema()),
     *((row.name, examples.EVENT_EXAMPLES[row.name], row.schema) for row in incoming.ROWS),
 ]

@@ -411,4 +411,6 @@ def test_names_of_the_document_and_of_its_first_front_end() -> None:
         "user_left",
         "server_draining",
         "group_updated",
+        "token_expiring",
+        "token_expired",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -28,7 +29,9 @@ GROUP = {"name": "Mi Grupo", "participants": ["user1", "user2"], "createdBy": "u
 PAIR = {"type": "private", "participants": ["user1", "user2"], "createdBy": "user1"}
 
 GOOD: list[tuple[type[WireSchema], dict[str, Any], Any]] = [
-    (requests.HandshakeSchema, {"userId": "user123"}, {"user_id": "user123"}),
+    (requests.HandshakeSchema, {"userId": "user123"}, {"user_id": "user123", "token": None}),
+    (requests.HandshakeSchema, {"token": "x.y.z"}, {"user_id": None, "token": "x.y.z"}),
+    (requests.RefreshTokenSchema, {"token": "x.y.z"}, commands.RefreshToken(token="x.y.z")),
     (requests.UserJoinSchema, JOIN, commands.JoinChat(actor_id="user123", name="Juan Pérez", email="juan@example.com")),
     (requests.UserLeaveSchema, {}, commands.LeaveChat()),
     (requests.UserLeaveSchema, {"userId": "user123"}, commands.LeaveChat(actor_id="user123")),
@@ -41,6 +44,12 @@ GOOD: list[tuple[type[WireSchema], dict[str, Any], Any]] = [
         requests.SaveUserSchema,
         USER,
         commands.SaveUser(id="user123", name="Juan Pérez", email="juan@example.com", keep_avatar=True),
+    ),
+    (requests.RevokeTokensSchema, {}, commands.RevokeTokens()),
+    (
+        requests.RevokeTokensSchema,
+        {"userId": "user123", "before": "2025-01-27T10:00:00.123999+05:30"},
+        commands.RevokeTokens(user_id="user123", before=datetime(2025, 1, 27, 4, 30, 0, 123000, UTC)),
     ),
     (requests.ListUsersSchema, {}, commands.ListUsers(limit=500)),
     (
@@ -102,6 +111,7 @@ GOOD: list[tuple[type[WireSchema], dict[str, Any], Any]] = [
     ),
     (requests.HistoryQuerySchema, {}, {"limit": 100, "before": None, "after": None}),
     (requests.HistoryQuerySchema, {"limit": "500", "before": "7"}, {"limit": 500, "before": 7, "after": None}),
+    (requests.FileLinksBodySchema, {"urls": ["/api/files/a.png"]}, {"urls": ("/api/files/a.png",)}),
     (
         requests.UploadFormSchema,
         {"conversationId": "conv123", "senderId": "user123", "replyTo": "", "content": ""},
@@ -196,7 +206,7 @@ def test_what_is_no_object_is_refused(schema: type[WireSchema], payload: Any) ->
 @pytest.mark.parametrize(("schema", "payload"), [row[:2] for row in GOOD], ids=[row[0].__name__ for row in GOOD])
 def test_unknown_fields_are_refused(schema: type[WireSchema], payload: dict[str, Any]) -> None:
     if schema in OPEN:
-        schema().load({**payload, "token": "x"})
+        schema().load({**payload, "version": "x"})
     else:
         assert refusal(schema, {**payload, "isAdmin": "x"}) == {"isAdmin": ["Unknown field."]}
         assert "__class__" in refusal(schema, {**payload, "__class__": "x"})
@@ -254,6 +264,7 @@ def test_no_payload_crashes_a_schema(payload: Any) -> None:
         (requests.CreateConversationSchema, {**PAIR, "name": None, "description": None}),
         (requests.StartTypingSchema, {**HERE, "userName": None}),
         (requests.HandshakeSchema, {"userId": None}),
+        (requests.RevokeTokensSchema, {"userId": None, "before": None}),
     ],
 )
 def test_null_is_absent_where_a_field_is_optional(schema: type[WireSchema], payload: dict[str, Any]) -> None:
@@ -422,3 +433,18 @@ def test_unknown_conversation_types_are_refused(kind: str) -> None:
 def test_somebody_must_be_added(payload: dict[str, Any]) -> None:
     assert "participants" in refusal(requests.ParticipantsBodySchema, payload)
     assert "participants" in refusal(requests.AddUserToGroupSchema, {"conversationId": "conv123", **payload})
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2025-01-27T10:00:00",
+        "2025-01-27",
+        "now",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        1737972000,
+    ],
+)
+def test_a_moment_needs_its_zone_and_a_place_in_utc(moment: object) -> None:
+    assert "before" in refusal(requests.RevokeTokensSchema, {"before": moment})

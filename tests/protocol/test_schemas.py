@@ -50,6 +50,8 @@ RULED = {
     schemas.UploadedSchema: (
         "fileUrl fileName fileSize fileType thumbnailUrl messageId conversationId senderId timestamp isReply replyTo"
     ),
+    schemas.FileLinkSchema: "url signedUrl expiresAt code",
+    schemas.FileLinksSchema: "links",
     schemas.UserConnectedSchema: "user userId name email status",
     schemas.UserDisconnectedSchema: "userId lastSeen",
     schemas.UserStatusSchema: "userId status lastSeen",
@@ -77,6 +79,10 @@ RULED = {
     schemas.GroupLeftSchema: f"{LEFT_FIELDS} groupDeleted deletedMessagesCount",
     schemas.GroupDeletedSchema: "conversationId conversationName deletedMessagesCount timestamp",
     schemas.ServerDrainingSchema: "reconnectInMs",
+    schemas.RevocationSchema: "userId before",
+    schemas.TokenRefreshedSchema: "expiresAt",
+    schemas.TokenExpiringSchema: "inMs",
+    schemas.TokenExpiredSchema: "code",
     schemas.GroupUpdatedSchema: "conversationId conversationName description updatedBy timestamp",
     schemas.ReadChangeSchema: "userId lastReadSeq timestamp",
     schemas.MembersChangeSchema: "action userIds by newOwnerId timestamp",

@@ -21,18 +21,22 @@ from chatapp.domain.errors import StoreUnavailable, Unavailable
 from chatapp.domain.events import Event, ProfileChanged
 from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Store
+from chatapp.ports import FileStore, Store
 from chatapp.protocol.outgoing import rows_by_event
-from chatapp.services.attachments import AttachmentSweeper, file_url
+from chatapp.services.attachments import THUMBNAIL_ENDING, AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
+from chatapp.services.filials import Filials
 from chatapp.services.following import Following
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replay import Replay
 from chatapp.services.replica import Replica
+from chatapp.services.revocations import RevocationService
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
@@ -88,7 +92,14 @@ class World:
     """One process alone; or, with a ``bus``, one of several workers: ``beside`` another they share store and time."""
 
     def __init__(
-        self, folder: Path, *, bus: FakeBus | None = None, beside: World | None = None, store: Store | None = None
+        self,
+        folder: Path,
+        *,
+        bus: FakeBus | None = None,
+        beside: World | None = None,
+        store: Store | None = None,
+        files: FileStore | None = None,
+        isolated: bool = False,
     ) -> None:
         self.clock = beside.clock if beside else FakeClock()
         self.ids = beside.ids if beside else SequentialIds()
@@ -99,12 +110,14 @@ class World:
         shared = SharedPresence(bus, now=lambda: self.clock.now().timestamp()) if bus else None
         self.present = shared or MemoryPresence()
         self.store = store or (beside.store if beside else SqliteStore(folder / "chat.db"))
-        self.files = beside.files if beside else LocalFiles(folder / "uploads")
+        self.files = files or (beside.files if beside else LocalFiles(folder / "uploads"))
+        self.access = FileAccess(self.store, self.files)
         self.audience = Audience()
         self.profiles = Profiles(
             self.store.users,
             changed=lambda user_id: self.published.relay(ProfileChanged(user_id), rooms=(EVERYONE,)),
         )
+        self.filials = Filials(self.store.users, isolated=isolated)
         sweeper = AttachmentSweeper(self.files)
         time = {"clock": self.clock, "ids": self.ids}
         self.typing = TypingService(self.store, self.present, self.profiles, self.published, scheduler=self.scheduler)
@@ -112,8 +125,20 @@ class World:
         self.deliveries = Deliveries(
             Replay(self.store, self.profiles), self.teller.tell, self.published, scheduler=self.scheduler
         )
+        self.audit = AuditService(self.store.audit, clock=self.clock)
+        self.revocations = RevocationService(
+            self.store.revocations, self.audit, self.published, clock=self.clock, scheduler=self.scheduler
+        )
         self.messages = MessageService(
-            self.store, self.files, self.audience, self.profiles, self.deliveries, sweeper, self.published, **time
+            self.store,
+            self.access,
+            self.audience,
+            self.profiles,
+            self.deliveries,
+            sweeper,
+            self.published,
+            self.audit,
+            **time,
         )
         self.following = following = None if shared is None else self._follow(shared)
         self.presence = PresenceService(
@@ -121,6 +146,7 @@ class World:
             self.present,
             self.audience,
             self.profiles,
+            self.filials,
             self.typing,
             self.rooms,
             self.published,
@@ -134,16 +160,27 @@ class World:
             self.present,
             self.audience,
             self.profiles,
+            self.filials,
             self.rooms,
             self.teller,
             self.deliveries,
             sweeper,
             self.published,
+            self.audit,
             following=following,
             **time,
         )
         self.users = UserService(
-            self.store, self.present, self.conversations, self.profiles, self.rooms, self.published, **time
+            self.store,
+            self.present,
+            self.conversations,
+            self.profiles,
+            self.filials,
+            self.rooms,
+            self.published,
+            self.revocations,
+            self.audit,
+            **time,
         )
         save_people(self.store)
         if shared and following:
@@ -165,6 +202,7 @@ class World:
             self.conversations,
             self.messages,
             self.presence,
+            self.revocations,
             scheduler=self.scheduler,
         )
         self.replica.start()
@@ -197,13 +235,15 @@ class World:
         command = CreateConversation(participants=(creator, other), is_group=False)
         return self.conversations.create(command, actor=Actor(creator))[0]
 
-    def say(self, conversation: Conversation, content: str = "hello", *, by: str = "ana", **fields: Any) -> Message:
+    def say(
+        self, conversation: Conversation, content: str = "hello", *, by: str | Actor = "ana", **fields: Any
+    ) -> Message:
         command = SendMessage(conversation_id=conversation.id, content=content, **fields)
-        return self.messages.send(command, actor=Actor(by))
+        return self.messages.send(command, actor=Actor(by) if isinstance(by, str) else by)
 
     def store_file(self, name: str = "photo.png", *, thumbnail: bool = False) -> Attachment:
         """Its bytes are at rest; known as an image of 3 bytes called ``Holiday.png``."""
-        small = f"small-{name}" if thumbnail else None
+        small = name.rsplit(".", 1)[0] + THUMBNAIL_ENDING if thumbnail else None
         for each in filter(None, (small, name)):
             source = self.files.staging() / each
             source.write_bytes(b"abc")

@@ -40,7 +40,7 @@ from chatapp.domain.events import (
     UserRemovedFromGroup,
     UsersAddedToGroup,
 )
-from chatapp.domain.models import Actor, Conversation, ConversationType, MessageType, Sender
+from chatapp.domain.models import OPERATOR, Actor, Conversation, ConversationType, MessageType, Sender
 from chatapp.ports import Departure
 from tests.contracts.builders import NAMES, at, together
 from tests.services.conftest import Overtake, World, store_down
@@ -120,7 +120,7 @@ def test_a_private_conversation_needs_exactly_two_distinct_users(world: World, p
     with pytest.raises(InvalidData) as refused:
         open_private(world, "ana", *participants)
     assert refused.value.details == {"fields": {"participants": ["two_distinct_users"]}}
-    assert world.conversations.inbox("ana") == []
+    assert world.conversations.inbox("ana", actor=OPERATOR) == []
 
 
 @pytest.mark.parametrize(("creator", "unknown"), [("ana", ["ghost"]), ("nobody", ["ghost", "nobody"])])
@@ -189,7 +189,7 @@ def test_the_inbox_has_the_latest_activity_first(world: World) -> None:
     first, second = world.group("ana", "bea", name="1"), world.group("ana", "bea", name="2")
     world.clock.advance(1)
     world.say(first)
-    inbox = world.conversations.inbox("bea")
+    inbox = world.conversations.inbox("bea", actor=OPERATOR)
     assert [entry.conversation.id for entry in inbox] == [first.id, second.id]
     assert [entry.unread_count for entry in inbox] == [1, 0]
     assert inbox[0].conversation.participants == ("ana", "bea")
@@ -197,14 +197,14 @@ def test_the_inbox_has_the_latest_activity_first(world: World) -> None:
 
 def test_the_inbox_of_an_unknown_user_is_not_found(world: World) -> None:
     with pytest.raises(UserNotFound):
-        world.conversations.inbox("ghost")
-    assert world.conversations.inbox("dora") == []
+        world.conversations.inbox("ghost", actor=OPERATOR)
+    assert world.conversations.inbox("dora", actor=OPERATOR) == []
 
 
 def test_the_operator_pages_through_all_conversations(world: World) -> None:
     made = [world.group("ana", "bea"), world.private("ana", "bea"), world.group("carlos")]
-    first = world.conversations.list_all(ListPage(limit=2))
-    second = world.conversations.list_all(ListPage(limit=2, cursor=first.next_cursor))
+    first = world.conversations.list_all(ListPage(limit=2), actor=OPERATOR)
+    second = world.conversations.list_all(ListPage(limit=2, cursor=first.next_cursor), actor=OPERATOR)
     assert [*first.items, *second.items] == sorted(made, key=lambda each: each.id)
     assert second.next_cursor is None
 
@@ -279,8 +279,8 @@ def test_who_is_taken_out_while_joining_the_room_stays_out(world: World, overtak
     out = {
         "removed": lambda: remove(world, group, "bea"),
         "left": lambda: leave(world, group, "bea"),
-        "deleted": lambda: world.conversations.delete(group.id),
-        "user_deleted": lambda: world.users.delete("bea"),
+        "deleted": lambda: world.conversations.delete(group.id, actor=OPERATOR),
+        "user_deleted": lambda: world.users.delete("bea", actor=OPERATOR),
     }[way]
     with pytest.raises(ConversationNotFound if way == "deleted" else NotAParticipant):
         overtake(lambda: join_room(world, group, "bea"), world.store.conversations, "entry", meanwhile=out)
@@ -609,7 +609,7 @@ def test_a_deleted_group_is_gone_with_everything_and_its_members_learn_of_it(wor
     world.enter(group, "ana", "bea")
     world.say(group, message_type=MessageType.FILE, attachment=world.store_file())
     world.events()
-    gone = world.conversations.delete(group.id)
+    gone = world.conversations.delete(group.id, actor=OPERATOR)
     assert gone.messages == 1
     assert gone.conversation is not None
     assert gone.conversation.participants == ("ana", "bea")
@@ -626,14 +626,14 @@ def test_a_deleted_private_conversation_is_gone_without_a_word(world: World) -> 
     world.online("ana")
     world.enter(private, "ana")
     world.events()
-    world.conversations.delete(private.id)
+    world.conversations.delete(private.id, actor=OPERATOR)
     assert world.events() == []
     assert not world.rooms.hears("ana-1", private.id)
 
 
 def test_an_unknown_conversation_cannot_be_deleted(world: World) -> None:
     with pytest.raises(ConversationNotFound):
-        world.conversations.delete("none")
+        world.conversations.delete("none", actor=OPERATOR)
 
 
 def test_the_room_is_closed_even_when_the_files_cannot_be_removed(world: World) -> None:
@@ -642,7 +642,7 @@ def test_the_room_is_closed_even_when_the_files_cannot_be_removed(world: World) 
     world.enter(group, "bea")
     world.say(group, message_type=MessageType.FILE, attachment=world.store_file())
     world.files.close()
-    world.conversations.delete(group.id)
+    world.conversations.delete(group.id, actor=OPERATOR)
     assert len(world.published.of(GroupDeleted)) == 1
     assert not world.rooms.hears("bea-1", group.id)
 
@@ -658,7 +658,7 @@ def test_what_was_not_stored_is_told_to_nobody(world: World) -> None:
         lambda: add(world, group, "carlos"),
         lambda: remove(world, group, "bea"),
         lambda: leave(world, group, "bea"),
-        lambda: world.conversations.delete(group.id),
+        lambda: world.conversations.delete(group.id, actor=OPERATOR),
         lambda: read(world, group, "bea"),
     )
     with store_down(world.store.conversations, *failing):

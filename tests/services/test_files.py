@@ -17,6 +17,7 @@ from PIL import Image
 from chatapp.adapters.file_inspector import ContentInspector
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
+from chatapp.adapters.no_scanner import NoScanner
 from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.domain.commands import DeleteMessage, UploadFile
 from chatapp.domain.errors import (
@@ -27,22 +28,27 @@ from chatapp.domain.errors import (
     IdempotencyKeyReused,
     InvalidData,
     NotAParticipant,
+    NotIdentified,
     ReplyTargetMissing,
     StoreUnavailable,
     TooLarge,
     UserNotFound,
 )
 from chatapp.domain.events import MessageSent
-from chatapp.domain.models import Actor, Message, MessageType, StoredFile
-from chatapp.ports import Appended, LocalDownload
+from chatapp.domain.models import OPERATOR, Actor, Message, MessageType, Scope, Standing, StoredFile
+from chatapp.ports import Appended, LocalDownload, VirusScanner
 from chatapp.services.attachments import AttachmentSweeper, file_name_in
 from chatapp.services.audience import Audience
+from chatapp.services.audit import AuditService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
+from chatapp.services.file_access import FileAccess
 from chatapp.services.files import AVATAR_MAX_BYTES, FileService, IncomingFile, Uploaded
+from chatapp.services.filials import Filials
 from chatapp.services.messages import MessageService
 from chatapp.services.profiles import Profiles
 from chatapp.services.replay import Replay
+from chatapp.services.revocations import RevocationService
 from chatapp.services.telling import Teller
 from chatapp.services.users import UserService
 from chatapp.settings import Settings
@@ -57,7 +63,8 @@ TEXT = "Acta de la reunión\n".encode()
 class House:
     """The services around ``FileService``, on real adapters in one folder."""
 
-    def __init__(self, tmp_path: Path) -> None:
+    def __init__(self, tmp_path: Path, scanner: VirusScanner | None = None) -> None:
+        self.scanner = scanner or NoScanner()
         self.folder = tmp_path / "uploads"
         self.store = SqliteStore(tmp_path / "chat.db")
         self.file_store = LocalFiles(self.folder)
@@ -69,27 +76,36 @@ class House:
         deliveries = Deliveries(
             Replay(self.store, self.profiles), teller.tell, self.publisher, scheduler=ManualScheduler(self.clock)
         )
+        filials = Filials(self.store.users, isolated=False)
+        audit, scheduler = AuditService(self.store.audit, clock=self.clock), ManualScheduler(self.clock)
+        revocations = RevocationService(
+            self.store.revocations, audit, self.publisher, clock=self.clock, scheduler=scheduler
+        )
         self.conversations = ConversationService(
             self.store,
             self.presence,
             self.audience,
             self.profiles,
+            filials,
             self.rooms,
             teller,
             deliveries,
             self.sweeper,
             self.publisher,
+            audit,
             clock=self.clock,
             ids=self.ids,
         )
+        self.access = FileAccess(self.store, self.file_store)
         self.messages = MessageService(
             self.store,
-            self.file_store,
+            self.access,
             self.audience,
             self.profiles,
             deliveries,
             self.sweeper,
             self.publisher,
+            audit,
             clock=self.clock,
             ids=self.ids,
         )
@@ -98,8 +114,11 @@ class House:
             self.presence,
             self.conversations,
             self.profiles,
+            filials,
             self.rooms,
             self.publisher,
+            revocations,
+            audit,
             clock=self.clock,
             ids=self.ids,
         )
@@ -112,6 +131,7 @@ class House:
         return FileService(
             self.file_store,
             self.inspector,
+            self.scanner,
             self.messages,
             self.conversations,
             self.users,
@@ -145,7 +165,7 @@ class House:
         return self.download(url).path.read_bytes()
 
     def download(self, url: str | None) -> LocalDownload:
-        found = self.files.open(file_name_in(url or "") or "")
+        found = self.access.open(file_name_in(url or "") or "", actor=Actor())
         assert isinstance(found, LocalDownload)
         return found
 
@@ -275,6 +295,19 @@ def test_one_of_conversation_and_sender_is_not_enough(
     with pytest.raises(InvalidData) as caught:
         house.files.upload(UploadFile(conversation_id=conversation_id), house.incoming(TEXT), actor=actor)
     assert caught.value.details == {"fields": {missing: ["required"]}}
+    assert house.stored() == set()
+
+
+def test_who_is_known_by_a_token_may_only_store_a_file_and_it_is_theirs(house: House) -> None:
+    uploaded = house.files.upload(UploadFile(), house.incoming(TEXT), actor=Actor("ana", Standing.USER))
+    assert uploaded.message is None
+    assert house.download(uploaded.attachment.url).file.uploader_id == "ana"
+
+
+def test_a_file_cannot_be_sent_in_nobodys_name(house: House) -> None:
+    nobody = Actor(standing=Standing.KEY, scopes=frozenset({Scope.ADMIN}))
+    with pytest.raises(NotIdentified):
+        house.send(actor=nobody)
     assert house.stored() == set()
 
 
@@ -415,31 +448,31 @@ def test_deleting_the_message_deletes_bytes_and_thumbnail(house: House) -> None:
 
 # ---------------------------------------------------------------- avatars
 def test_an_avatar_is_stored_and_shown(house: House) -> None:
-    user = house.files.set_avatar("ana", house.incoming(picture(), "yo.png"))
-    assert house.users.get("ana") == user
+    user = house.files.set_avatar("ana", house.incoming(picture(), "yo.png"), actor=OPERATOR)
+    assert house.users.get("ana", actor=OPERATOR) == user
     assert house.bytes_of(user.avatar) == picture()
     assert house.download(user.avatar).file.uploader_id == "ana"
 
 
 def test_a_new_avatar_sweeps_the_old_one(house: House) -> None:
-    before = house.files.set_avatar("ana", house.incoming(picture()))
-    after = house.files.set_avatar("ana", house.incoming(picture("JPEG")))
+    before = house.files.set_avatar("ana", house.incoming(picture()), actor=OPERATOR)
+    after = house.files.set_avatar("ana", house.incoming(picture("JPEG")), actor=OPERATOR)
     assert after.avatar != before.avatar
     assert len(house.stored()) == 2  # the picture and its thumbnail
     assert house.bytes_of(after.avatar) == picture("JPEG")
 
 
 def test_a_removed_avatar_is_swept(house: House) -> None:
-    house.files.set_avatar("ana", house.incoming(picture()))
-    assert house.files.remove_avatar("ana").avatar is None
-    assert house.users.get("ana").avatar is None
+    house.files.set_avatar("ana", house.incoming(picture()), actor=OPERATOR)
+    assert house.files.remove_avatar("ana", actor=OPERATOR).avatar is None
+    assert house.users.get("ana", actor=OPERATOR).avatar is None
     assert house.stored() == set()
-    assert house.files.remove_avatar("ana").avatar is None
+    assert house.files.remove_avatar("ana", actor=OPERATOR).avatar is None
 
 
 def test_an_avatar_elsewhere_is_left_alone(house: House) -> None:
     house.users.set_avatar("ana", "https://example.com/ana.png")
-    user = house.files.set_avatar("ana", house.incoming(picture()))
+    user = house.files.set_avatar("ana", house.incoming(picture()), actor=OPERATOR)
     assert house.bytes_of(user.avatar) == picture()
 
 
@@ -447,31 +480,31 @@ def test_an_avatar_elsewhere_is_left_alone(house: House) -> None:
 def test_a_file_that_a_profile_only_names_is_left_alone(house: House, prefix: str) -> None:
     sent = house.send(picture()).attachment
     house.users.set_avatar("ana", prefix + (file_name_in(sent.url) or ""))
-    house.files.remove_avatar("ana")
+    house.files.remove_avatar("ana", actor=OPERATOR)
     assert house.bytes_of(sent.url) == picture()
     house.users.set_avatar("ana", sent.url)
-    house.files.set_avatar("ana", house.incoming(picture("JPEG")))
+    house.files.set_avatar("ana", house.incoming(picture("JPEG")), actor=OPERATOR)
     assert house.bytes_of(sent.url) == picture()
 
 
 def test_another_users_avatar_is_left_alone(house: House) -> None:
-    hers = house.files.set_avatar("bea", house.incoming(picture())).avatar
+    hers = house.files.set_avatar("bea", house.incoming(picture()), actor=OPERATOR).avatar
     house.users.set_avatar("ana", hers)
-    house.files.remove_avatar("ana")
+    house.files.remove_avatar("ana", actor=OPERATOR)
     assert house.bytes_of(hers) == picture()
 
 
 def test_an_avatar_whose_bytes_are_gone_can_be_removed(house: House) -> None:
-    gone = house.files.set_avatar("ana", house.incoming(picture())).avatar
+    gone = house.files.set_avatar("ana", house.incoming(picture()), actor=OPERATOR).avatar
     house.file_store.delete(file_name_in(gone or "") or "")
-    assert house.files.remove_avatar("ana").avatar is None
+    assert house.files.remove_avatar("ana", actor=OPERATOR).avatar is None
 
 
 @pytest.mark.parametrize("data", [TEXT, wave(), b'<svg xmlns="http://www.w3.org/2000/svg"/>'])
 def test_an_avatar_must_be_a_picture(house: House, data: bytes) -> None:
     house.files = house.service(allowed_types=["*/*"])
     with pytest.raises(FileTypeNotAllowed) as caught:
-        house.files.set_avatar("ana", house.incoming(data))
+        house.files.set_avatar("ana", house.incoming(data), actor=OPERATOR)
     assert caught.value.details["allowedTypes"] == ["image/*"]
     assert house.stored() == set()
 
@@ -479,33 +512,33 @@ def test_an_avatar_must_be_a_picture(house: House, data: bytes) -> None:
 def test_an_avatar_has_a_limit_of_its_own(house: House) -> None:
     large = replace(house.incoming(picture()), size=AVATAR_MAX_BYTES + 1)
     with pytest.raises(TooLarge) as caught:
-        house.files.set_avatar("ana", large)
+        house.files.set_avatar("ana", large, actor=OPERATOR)
     assert caught.value.details == {"maxBytes": AVATAR_MAX_BYTES}
     house.files = house.service(max_bytes=10)
     with pytest.raises(TooLarge) as caught:
-        house.files.set_avatar("ana", house.incoming(picture()))
+        house.files.set_avatar("ana", house.incoming(picture()), actor=OPERATOR)
     assert caught.value.details == {"maxBytes": 10}
 
 
 def test_an_empty_avatar_is_refused(house: House) -> None:
     with pytest.raises(InvalidData) as caught:
-        house.files.set_avatar("ana", house.incoming(b""))
+        house.files.set_avatar("ana", house.incoming(b""), actor=OPERATOR)
     assert caught.value.details == {"fields": {"avatar": ["empty"]}}
 
 
 def test_an_avatar_of_nobody_stores_nothing(house: House) -> None:
     house.file_store.put = _failing(AssertionError("stored"))  # type: ignore[method-assign]
     with pytest.raises(UserNotFound):
-        house.files.set_avatar("nobody", house.incoming(picture()))
+        house.files.set_avatar("nobody", house.incoming(picture()), actor=OPERATOR)
     with pytest.raises(UserNotFound):
-        house.files.remove_avatar("nobody")
+        house.files.remove_avatar("nobody", actor=OPERATOR)
     assert house.stored() == set()
 
 
 def test_an_avatar_that_cannot_be_saved_leaves_no_bytes(house: House) -> None:
     house.store.users.set_avatar = _failing(StoreUnavailable(engine="sqlite"))  # type: ignore[method-assign]
     with pytest.raises(StoreUnavailable):
-        house.files.set_avatar("ana", house.incoming(picture()))
+        house.files.set_avatar("ana", house.incoming(picture()), actor=OPERATOR)
     assert house.stored() == set()
 
 
@@ -513,4 +546,4 @@ def test_an_avatar_that_cannot_be_saved_leaves_no_bytes(house: House) -> None:
 @pytest.mark.parametrize("name", ["missing.png", "../chat.db", ".meta", "", "a/b"])
 def test_a_name_that_is_not_stored_is_not_found(house: House, name: str) -> None:
     with pytest.raises(FileNotStored):
-        house.files.open(name)
+        house.access.open(name, actor=Actor())

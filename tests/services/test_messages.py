@@ -35,7 +35,7 @@ from chatapp.domain.errors import (
     UnknownUsers,
 )
 from chatapp.domain.events import Event, MessageDeleted, MessageEdited, MessageSent, MessageUnread
-from chatapp.domain.models import Actor, Attachment, Message, MessageType, Sender
+from chatapp.domain.models import OPERATOR, Actor, Attachment, Message, MessageType, Sender
 from tests.contracts.builders import NAMES, at, together
 from tests.services.conftest import Overtake, World, store_down
 
@@ -49,7 +49,7 @@ def edit(world: World, message: Message, content: str = "corrected", *, by: str 
 
 
 def page(world: World, message: Message, **query: int) -> tuple[list[int], bool, bool]:
-    found = world.messages.history(ReadHistory(conversation_id=message.conversation_id, **query))
+    found = world.messages.history(ReadHistory(conversation_id=message.conversation_id, **query), actor=OPERATOR)
     return [each.seq for each in found.messages], found.has_older, found.has_newer
 
 
@@ -249,7 +249,7 @@ def test_reply_to_nothing_is_refused(world: World) -> None:
 def test_a_reply_to_a_deleted_message_quotes_nothing_of_it(world: World) -> None:
     group = world.group("ana", "bea")
     target = world.say(group, "secret", message_type=MessageType.FILE, attachment=Attachment("https://e.example/s"))
-    world.messages.delete(target.id)
+    world.messages.delete(target.id, actor=OPERATOR)
     reply = world.say(group, reply_to=target.id)
     assert (reply.reply_to, reply.reply_preview) == (target.id, "")
 
@@ -258,15 +258,15 @@ def test_replies_are_listed_oldest_first(world: World) -> None:
     group = world.group("ana", "bea")
     target = world.say(group, "?")
     replies = [world.say(group, text, by="bea", reply_to=target.id) for text in ("one", "two")]
-    assert world.messages.replies(target.id) == replies
-    assert world.messages.with_replies(target.id) == (target, replies)
-    assert world.messages.replies(replies[0].id) == []
+    assert world.messages.replies(target.id, actor=OPERATOR) == replies
+    assert world.messages.with_replies(target.id, actor=OPERATOR) == (target, replies)
+    assert world.messages.replies(replies[0].id, actor=OPERATOR) == []
 
 
 @pytest.mark.parametrize("ask", ["replies", "with_replies", "delete"])
 def test_an_unknown_message_is_not_found(world: World, ask: str) -> None:
     with pytest.raises(MessageNotFound):
-        getattr(world.messages, ask)("none")
+        getattr(world.messages, ask)("none", actor=OPERATOR)
 
 
 # ---------------------------------------------------------------- files
@@ -276,7 +276,7 @@ def test_what_is_known_of_a_file_wins_over_what_the_client_says(world: World, pr
     claimed = Attachment(f"{prefix}photo.png", None, 999_999, "application/x-evil", "https://evil.example/t.png")
     message = world.say(world.group("ana", "bea"), message_type=MessageType.FILE, attachment=claimed)
     assert message.attachment == Attachment(
-        "/api/files/photo.png", "Holiday.png", 3, "image/png", "/api/files/small-photo.png"
+        "/api/files/photo.png", "Holiday.png", 3, "image/png", "/api/files/photo-thumb.webp"
     )
 
 
@@ -455,7 +455,7 @@ def test_a_message_is_editable_for_fifteen_minutes_and_not_longer(world: World) 
 
 def test_a_deleted_message_cannot_be_edited(world: World) -> None:
     message = world.say(world.group("ana", "bea"))
-    world.messages.delete(message.id)
+    world.messages.delete(message.id, actor=OPERATOR)
     with pytest.raises(MessageDeletedAlready):
         edit(world, message)
 
@@ -467,7 +467,7 @@ def test_a_message_deleted_while_its_edit_is_on_the_way_stays_deleted(world: Wor
             lambda: edit(world, message),
             world.store.messages,
             "get",
-            meanwhile=lambda: world.messages.delete(message.id),
+            meanwhile=lambda: world.messages.delete(message.id, actor=OPERATOR),
         )
     assert world.published.of(MessageEdited) == []
 
@@ -490,16 +490,16 @@ def test_a_deleted_message_leaves_a_tombstone_and_its_file_goes(world: World) ->
     tombstone = world.messages.delete_own(DeleteMessage(message_id=message.id), actor=Actor("ana"))
     assert (tombstone.is_deleted, tombstone.content, tombstone.attachment) == (True, "", None)
     assert world.events() == [MessageDeleted(message.id, group.id, 1, 2)]
-    for name in ("photo.png", "small-photo.png"):
+    for name in ("photo.png", "photo-thumb.webp"):
         with pytest.raises(FileNotStored):
             world.files.open(name)
 
 
 def test_deleting_twice_is_fine_and_told_once(world: World) -> None:
     message = world.say(world.group("ana", "bea"))
-    tombstone = world.messages.delete(message.id)
+    tombstone = world.messages.delete(message.id, actor=OPERATOR)
     world.events()
-    assert world.messages.delete(message.id) == tombstone
+    assert world.messages.delete(message.id, actor=OPERATOR) == tombstone
     assert world.events() == []
 
 
@@ -514,9 +514,9 @@ def test_a_file_that_another_message_carries_stays(world: World) -> None:
     group = world.group("ana", "bea")
     file = world.store_file()
     first, second = (world.say(group, message_type=MessageType.FILE, attachment=file) for _ in range(2))
-    world.messages.delete(first.id)
+    world.messages.delete(first.id, actor=OPERATOR)
     assert world.files.open("photo.png").file.size == 3
-    world.messages.delete(second.id)
+    world.messages.delete(second.id, actor=OPERATOR)
     with pytest.raises(FileNotStored):
         world.files.open("photo.png")
 
@@ -524,14 +524,14 @@ def test_a_file_that_another_message_carries_stays(world: World) -> None:
 def test_the_room_learns_of_a_deletion_even_when_the_file_cannot_be_removed(world: World) -> None:
     message = world.say(world.group("ana", "bea"), message_type=MessageType.FILE, attachment=world.store_file())
     world.files.close()
-    world.messages.delete(message.id)
+    world.messages.delete(message.id, actor=OPERATOR)
     assert world.published.of(MessageDeleted) == [MessageDeleted(message.id, message.conversation_id, 1, 2)]
 
 
 def test_a_file_elsewhere_is_left_alone(world: World) -> None:
     file = Attachment("https://elsewhere.example/a.png")
     message = world.say(world.group("ana", "bea"), message_type=MessageType.FILE, attachment=file)
-    assert world.messages.delete(message.id).attachment is None
+    assert world.messages.delete(message.id, actor=OPERATOR).attachment is None
 
 
 # ---------------------------------------------------------------- purging
@@ -540,8 +540,8 @@ def test_a_purge_removes_every_message_batch_by_batch(world: World, count: int, 
     group, private = world.group("ana", "bea"), world.private("ana", "bea")
     for number in range(count):
         world.say(group if number % 2 else private)
-    assert world.messages.purge(batch_size=batch_size) == count
-    assert world.messages.list_all(ListPage()).items == []
+    assert world.messages.purge(batch_size=batch_size, actor=OPERATOR) == count
+    assert world.messages.list_all(ListPage(), actor=OPERATOR).items == []
 
 
 def test_after_a_purge_numbering_goes_on_and_nothing_is_unread(world: World) -> None:
@@ -549,8 +549,8 @@ def test_after_a_purge_numbering_goes_on_and_nothing_is_unread(world: World) -> 
     world.online("bea")
     for _ in range(5):
         world.say(group)
-    world.messages.purge(batch_size=2)
-    assert [entry.unread_count for entry in world.conversations.inbox("bea")] == [0]
+    world.messages.purge(batch_size=2, actor=OPERATOR)
+    assert [entry.unread_count for entry in world.conversations.inbox("bea", actor=OPERATOR)] == [0]
     world.events()
     assert world.say(group).seq == 6
     assert [event.unread_count for event in world.published.of(MessageUnread)] == [1]
@@ -558,7 +558,7 @@ def test_after_a_purge_numbering_goes_on_and_nothing_is_unread(world: World) -> 
 
 def test_a_purge_takes_the_files_along(world: World) -> None:
     world.say(world.group("ana", "bea"), message_type=MessageType.FILE, attachment=world.store_file())
-    world.messages.purge(batch_size=25)
+    world.messages.purge(batch_size=25, actor=OPERATOR)
     with pytest.raises(FileNotStored):
         world.files.open("photo.png")
 
@@ -571,7 +571,12 @@ def test_who_goes_offline_during_a_purge_stays_offline(world: World, overtake: O
         world.presence.disconnect("bea", "bea-1")
         world.scheduler.advance(2)
 
-    overtake(lambda: world.messages.purge(batch_size=5), world.store.conversations, "marks", meanwhile=go_offline)
+    overtake(
+        lambda: world.messages.purge(batch_size=5, actor=OPERATOR),
+        world.store.conversations,
+        "marks",
+        meanwhile=go_offline,
+    )
     assert world.audience.present() == ()
 
 
@@ -582,7 +587,9 @@ def test_who_is_taken_out_during_a_purge_stays_out(world: World, overtake: Overt
     def leave() -> None:
         world.conversations.leave_group(LeaveGroup(conversation_id=group.id), actor=Actor("bea"))
 
-    overtake(lambda: world.messages.purge(batch_size=5), world.store.conversations, "marks", meanwhile=leave)
+    overtake(
+        lambda: world.messages.purge(batch_size=5, actor=OPERATOR), world.store.conversations, "marks", meanwhile=leave
+    )
     assert world.audience.members(group.id) == ()
 
 
@@ -594,7 +601,7 @@ def test_counts_are_right_even_when_a_purge_stops_half_way(world: World, monkeyp
     answers = iter([store.purge(limit=1)])  # then the store is down
     monkeypatch.setattr(store, "purge", lambda *, limit: next(answers, None) or _unavailable())
     with pytest.raises(StoreUnavailable):
-        world.messages.purge(batch_size=1)
+        world.messages.purge(batch_size=1, actor=OPERATOR)
     world.events()
     world.say(group)
     assert [event.unread_count for event in world.published.of(MessageUnread)] == [1]
@@ -617,20 +624,20 @@ def test_history_is_paged_in_both_directions(world: World) -> None:
 
 
 def test_a_new_conversation_has_an_empty_history(world: World) -> None:
-    found = world.messages.history(ReadHistory(conversation_id=world.group("ana", "bea").id))
+    found = world.messages.history(ReadHistory(conversation_id=world.group("ana", "bea").id), actor=OPERATOR)
     assert (found.messages, found.has_older, found.has_newer) == ([], False, False)
 
 
 def test_the_history_of_an_unknown_conversation_is_not_found(world: World) -> None:
     with pytest.raises(ConversationNotFound):
-        world.messages.history(ReadHistory(conversation_id="none"))
+        world.messages.history(ReadHistory(conversation_id="none"), actor=OPERATOR)
 
 
 def test_the_operator_pages_through_every_message(world: World) -> None:
     group, private = world.group("ana", "bea"), world.private("ana", "bea")
     sent = {world.say(conversation).id for conversation in (group, private, group)}
-    first = world.messages.list_all(ListPage(limit=2))
-    second = world.messages.list_all(ListPage(limit=2, cursor=first.next_cursor))
+    first = world.messages.list_all(ListPage(limit=2), actor=OPERATOR)
+    second = world.messages.list_all(ListPage(limit=2, cursor=first.next_cursor), actor=OPERATOR)
     assert {message.id for message in (*first.items, *second.items)} == sent
     assert (len(first.items), len(second.items), second.next_cursor) == (2, 1, None)
 
@@ -641,7 +648,7 @@ def test_a_repeated_reply_is_answered_although_what_it_quotes_is_gone(world: Wor
     target = world.say(group, "original")
     first = world.say(group, "reply", reply_to=target.id, client_message_id="k")
     if by_purge:
-        world.messages.purge(batch_size=25)
+        world.messages.purge(batch_size=25, actor=OPERATOR)
     world.events()
     again = world.say(group, "reply", reply_to=target.id, client_message_id="k")
     assert (again.id, again.seq) == (first.id, first.seq)
@@ -651,7 +658,7 @@ def test_a_repeated_reply_is_answered_although_what_it_quotes_is_gone(world: Wor
 def test_a_repeated_file_message_is_answered_although_its_file_is_gone(world: World) -> None:
     file, group = world.store_file("photo.png"), world.group("ana", "bea")
     first = world.say(group, "", message_type=MessageType.FILE, attachment=file, client_message_id="k")
-    world.messages.delete(first.id)
+    world.messages.delete(first.id, actor=OPERATOR)
     again = world.say(group, "", message_type=MessageType.FILE, attachment=file, client_message_id="k")
     assert (again.id, again.is_deleted) == (first.id, True)
     with pytest.raises(UnknownFile):
@@ -662,5 +669,5 @@ def test_a_file_store_that_is_down_does_not_undo_a_deletion(world: World, caplog
     file, group = world.store_file("photo.png"), world.group("ana", "bea")
     sent = world.say(group, "", message_type=MessageType.FILE, attachment=file)
     with store_down(world.files, "delete", error=FilesUnavailable):
-        assert world.messages.delete(sent.id).is_deleted
+        assert world.messages.delete(sent.id, actor=OPERATOR).is_deleted
     assert "photo.png" in caplog.text

@@ -27,7 +27,7 @@ from chatapp.domain.events import (
     UserDisconnected,
     UserStatusChanged,
 )
-from chatapp.domain.models import Actor, MessageType, Status
+from chatapp.domain.models import OPERATOR, Actor, MessageType, Status
 from tests.contracts.builders import NAMES, at, together
 from tests.services.conftest import GRACE_SECONDS, Overtake, World, store_down
 
@@ -87,9 +87,9 @@ def test_joining_makes_the_user(world: World) -> None:
 
 def test_joining_without_roles_filials_and_avatar_keeps_those_there_are(world: World) -> None:
     before = SaveUser(id="ana", name="Ana", email="a@b.c", roles=("r",), filials=("f",), avatar="/ana.png")
-    world.users.save(before)
+    world.users.save(before, actor=OPERATOR)
     world.presence.join(JoinChat(name="Anna", email="a@b.d"), actor=Actor("ana"), socket_id="ana-1")
-    user = world.users.get("ana")
+    user = world.users.get("ana", actor=OPERATOR)
     assert (user.name, user.email, user.roles, user.filials, user.avatar) == (
         "Anna",
         "a@b.d",
@@ -167,7 +167,7 @@ def test_own_messages_are_not_unread_on_joining(world: World) -> None:
 
 def test_a_purged_conversation_has_no_notice(world: World) -> None:
     world.say(world.group("ana", "bea"))
-    world.messages.purge(batch_size=25)
+    world.messages.purge(batch_size=25, actor=OPERATOR)
     world.join("bea")
     assert world.published.of(MessageUnread) == []
 
@@ -180,7 +180,7 @@ def test_the_notice_of_a_file_shows_its_name(world: World) -> None:
 
 def test_the_notice_of_a_deleted_senders_message_has_no_name(world: World) -> None:
     world.say(world.private("ana", "bea"))
-    world.users.delete("ana")
+    world.users.delete("ana", actor=OPERATOR)
     world.join("bea")
     assert [event.sender.id for event in world.published.of(MessageUnread)] == ["ana"]
 
@@ -285,7 +285,7 @@ def test_a_group_deleted_while_somebody_joins_is_forgotten(world: World, overtak
         lambda: world.join("bea"),
         world.store,
         "arrive",
-        meanwhile=lambda: world.conversations.delete(group.id),
+        meanwhile=lambda: world.conversations.delete(group.id, actor=OPERATOR),
     )
     assert world.audience.members(group.id) == ()
 
@@ -398,7 +398,7 @@ def test_the_last_socket_is_told_when_the_grace_is_over(world: World, way: Calla
     assert world.events() == went_offline("ana", 10)
     assert status_of(world, "ana") is Status.OFFLINE
     assert world.audience.present() == ()
-    assert world.users.get("ana").last_seen == at(10)
+    assert world.users.get("ana", actor=OPERATOR).last_seen == at(10)
 
 
 def test_a_user_with_another_socket_stays_online(world: World) -> None:
@@ -550,14 +550,14 @@ def test_away_and_busy_count_as_online(world: World, status: Status) -> None:
     changed = world.presence.set_status(SetStatus(status=status), actor=Actor("ana"))
     assert changed == UserStatusChanged("ana", status, at(3))
     assert world.events() == [changed]
-    assert world.users.get("ana").status is status
-    assert world.users.get("ana").is_online
+    assert world.users.get("ana", actor=OPERATOR).status is status
+    assert world.users.get("ana", actor=OPERATOR).is_online
 
 
 def test_a_user_may_show_offline_and_stay(world: World) -> None:
     world.online("ana")
     world.presence.set_status(SetStatus(status=Status.OFFLINE), actor=Actor("ana"))
-    assert not world.users.get("ana").is_online
+    assert not world.users.get("ana", actor=OPERATOR).is_online
     assert world.present.has_sockets("ana")
 
 

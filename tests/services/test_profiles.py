@@ -6,7 +6,7 @@ import pytest
 
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.errors import StoreUnavailable, UnknownUsers
-from chatapp.domain.models import Sender
+from chatapp.domain.models import OPERATOR, Sender
 from chatapp.services import profiles as module
 from tests.contracts.builders import NAMES
 from tests.services.conftest import Overtake, World, store_down
@@ -30,7 +30,7 @@ def test_an_unknown_sender_is_refused_or_has_no_name(world: World) -> None:
 
 def test_who_appears_later_is_found_then(world: World) -> None:
     world.profiles.find("eva")
-    world.users.save(SaveUser(id="eva", name="Eva", email="e@x.y"))
+    world.users.save(SaveUser(id="eva", name="Eva", email="e@x.y"), actor=OPERATOR)
     assert world.profiles.require("eva").name == "Eva"
 
 
@@ -58,7 +58,7 @@ def test_remembering_again_makes_room_for_nobody(world: World, monkeypatch: pyte
     monkeypatch.setattr(module, "MAX_REMEMBERED", 2)
     for user_id in ("ana", "bea"):
         world.profiles.require(user_id)
-    world.users.save(SaveUser(id="ana", name="Anna", email="a@b.c"))
+    world.users.save(SaveUser(id="ana", name="Anna", email="a@b.c"), actor=OPERATOR)
     with store_down(world.store.users, "get"):
         assert world.profiles.require("ana").name == "Anna"
         assert world.profiles.require("bea").name == NAMES["bea"]
@@ -69,7 +69,7 @@ def test_a_profile_that_changes_while_it_is_read_is_not_remembered_as_it_was(wor
         lambda: world.profiles.require("ana"),
         world.store.users,
         "get",
-        meanwhile=lambda: world.users.save(SaveUser(id="ana", name="Anna", email="a@b.c")),
+        meanwhile=lambda: world.users.save(SaveUser(id="ana", name="Anna", email="a@b.c"), actor=OPERATOR),
     )
     assert world.profiles.require("ana").name == "Anna"
 
@@ -114,7 +114,7 @@ def test_a_profile_that_changes_while_it_is_prepared_is_not_remembered_as_it_was
         lambda: world.profiles.prepare(["ana"]),
         world.store.users,
         "get_many",
-        meanwhile=lambda: world.users.save(SaveUser(id="ana", name="Ana María", email="a@x.y")),
+        meanwhile=lambda: world.users.save(SaveUser(id="ana", name="Ana María", email="a@x.y"), actor=OPERATOR),
     )
     assert world.profiles.require("ana").name == "Ana María"
 
@@ -140,6 +140,6 @@ def test_what_changes_while_senders_are_prepared_is_not_remembered_as_it_was(wor
         lambda: world.profiles.prepare(["ana", "bea"]),
         world.store.users,
         "get_many",
-        meanwhile=lambda: world.users.save(SaveUser(id="ana", name="Anna", email="a@b.c")),
+        meanwhile=lambda: world.users.save(SaveUser(id="ana", name="Anna", email="a@b.c"), actor=OPERATOR),
     )
     assert world.profiles.require("ana").name == "Anna"

@@ -41,7 +41,7 @@ from chatapp.domain.events import (
     UserStatusChanged,
     WorkerBeat,
 )
-from chatapp.domain.models import Actor, Conversation, Sender, Status
+from chatapp.domain.models import OPERATOR, Actor, Conversation, Sender, Status
 from chatapp.domain.rooms import EVERYONE
 from chatapp.services.deliveries import PATIENCE_SECONDS
 from chatapp.services.presence import BACKUP_SECONDS
@@ -235,7 +235,7 @@ def test_a_private_conversation_opened_here_is_unread_there(cluster: Cluster) ->
 def test_a_conversation_that_is_deleted_is_heard_nowhere(cluster: Cluster, group: Conversation) -> None:
     cluster.two.enter(group, "bea")
     cluster.clear()
-    cluster.one.conversations.delete(group.id)
+    cluster.one.conversations.delete(group.id, actor=OPERATOR)
     assert told(cluster.two, "group_deleted") == ["user:bea"]
     assert cluster.two.audience.members(group.id) == ()
     assert not cluster.two.rooms.hears("bea-1", group.id)
@@ -245,7 +245,7 @@ def test_a_conversation_that_is_deleted_is_heard_nowhere(cluster: Cluster, group
 # ---------------------------------------------------------------- users
 def test_a_new_name_is_used_by_every_worker(cluster: Cluster, group: Conversation) -> None:
     cluster.two.say(group, by="bea")
-    cluster.one.users.save(SaveUser(id="bea", name="Bea Nueva", email="b@example.com"))
+    cluster.one.users.save(SaveUser(id="bea", name="Bea Nueva", email="b@example.com"), actor=OPERATOR)
     assert cluster.two.say(group, by="bea").sender.name == "Bea Nueva"
     cluster.one.users.set_avatar("bea", "/new.png")
     assert cluster.two.say(group, by="bea").sender.avatar == "/new.png"
@@ -259,7 +259,7 @@ def test_a_profile_that_has_not_changed_is_not_told(cluster: Cluster) -> None:
 
 
 def test_a_deleted_users_sockets_are_closed_everywhere(cluster: Cluster, group: Conversation) -> None:
-    cluster.one.users.delete("bea")
+    cluster.one.users.delete("bea", actor=OPERATOR)
     assert cluster.two.rooms.disconnected == ["bea"]
     assert cluster.two.audience.members(group.id) == ()
     assert cluster.three.rooms.disconnected == []
@@ -268,7 +268,7 @@ def test_a_deleted_users_sockets_are_closed_everywhere(cluster: Cluster, group: 
 def test_nothing_purged_is_unread_on_any_worker(cluster: Cluster, group: Conversation) -> None:
     for _ in range(3):
         cluster.one.say(group)
-    cluster.one.messages.purge(batch_size=100)
+    cluster.one.messages.purge(batch_size=100, actor=OPERATOR)
     cluster.pass_time(0)
     cluster.clear()
     cluster.one.say(group)
@@ -286,7 +286,7 @@ def test_arrivals_and_statuses_are_told_on_every_worker(cluster: Cluster) -> Non
     assert [event.user.id for event in cluster.three.published.of(UserConnected)] == ["ana"]
     assert told(cluster.three, "user_status_update") == [EVERYONE]
     assert status_of(cluster.three, "ana") is Status.BUSY
-    assert cluster.three.users.get("ana").status is Status.BUSY
+    assert cluster.three.users.get("ana", actor=OPERATOR).status is Status.BUSY
     cluster.two.join("ana", "ana-2")
     assert len(cluster.three.published.of(UserConnected)) == 1
 

@@ -6,7 +6,7 @@ import pytest
 
 from chatapp.domain.errors import UserNotFound
 from chatapp.domain.events import RoomJoined, UserConnected
-from chatapp.domain.models import Status
+from chatapp.domain.models import OPERATOR, Actor, Status
 from tests.services.conftest import GRACE_SECONDS, World
 
 
@@ -52,7 +52,7 @@ def test_who_resumes_is_told_as_who_joins_and_hears_the_rooms(world: World, kept
     user, entries = world.presence.expect("bea")
     assert [entry.conversation.id for entry in entries] == [group.id]
     assert world.published.events == []
-    world.presence.resume(user, socket_id="bea-1", conversation_ids=[group.id])
+    world.presence.resume(user, actor=Actor("bea"), socket_id="bea-1", conversation_ids=[group.id])
     assert [event.user.id for event in world.published.of(UserConnected)] == ["bea"]
     assert world.published.of(RoomJoined) == []
     assert world.rooms.hears("bea-1", group.id)
@@ -72,5 +72,5 @@ def test_at_the_end_only_who_is_here_was_last_seen_then(world: World, kept: set[
     world.presence.disconnect("bea", "bea-1")
     world.scheduler.advance(60)
     world.presence.close()
-    assert world.users.get("bea").last_seen == left
-    assert world.users.get("ana").last_seen == world.clock.now()
+    assert world.users.get("bea", actor=OPERATOR).last_seen == left
+    assert world.users.get("ana", actor=OPERATOR).last_seen == world.clock.now()

@@ -11,13 +11,13 @@ import pytest
 from chatapp.domain.commands import JoinChat, ListUsers, SaveUser, SetStatus
 from chatapp.domain.errors import ConversationNotFound, InvalidData, UnknownUsers, UserNotFound
 from chatapp.domain.events import GroupDeleted, UserLeftGroup
-from chatapp.domain.models import Actor, Status, User
+from chatapp.domain.models import OPERATOR, Actor, Status, User
 from tests.contracts.builders import BAD_CURSORS, NAMES, at
 from tests.services.conftest import Overtake, World
 
 
 def save(world: World, user_id: str, name: str, **fields: object) -> None:
-    world.users.save(SaveUser(id=user_id, name=name, email=f"{user_id}@example.com", **fields))  # type: ignore[arg-type]
+    world.users.save(SaveUser(id=user_id, name=name, email=f"{user_id}@example.com", **fields), actor=OPERATOR)  # type: ignore[arg-type]
 
 
 def ids(users: list[User]) -> list[str]:
@@ -27,7 +27,7 @@ def ids(users: list[User]) -> list[str]:
 def pages(world: World, **query: object) -> list[list[str]]:
     found, cursor = [], None
     for _ in range(20):  # more than any test here has; a cursor that stands still must fail, not hang
-        page = world.users.list_page(ListUsers(cursor=cursor, **query))  # type: ignore[arg-type]
+        page = world.users.list_page(ListUsers(cursor=cursor, **query), actor=OPERATOR)  # type: ignore[arg-type]
         found.append(ids(list(page.items)))
         cursor = page.next_cursor
         if cursor is None:
@@ -41,25 +41,25 @@ def encoded(text: str) -> str:
 
 # ---------------------------------------------------------------- saving
 def test_the_first_save_creates_and_the_next_updates(world: World) -> None:
-    user, created = world.users.save(SaveUser(id="eva", name="Eva", email="e@x.y"))
+    user, created = world.users.save(SaveUser(id="eva", name="Eva", email="e@x.y"), actor=OPERATOR)
     assert (user.id, user.name, user.status, created) == ("eva", "Eva", Status.OFFLINE, True)
     world.clock.advance(1)
-    user, created = world.users.save(SaveUser(id="eva", name="Eve", email="e@x.y"))
+    user, created = world.users.save(SaveUser(id="eva", name="Eve", email="e@x.y"), actor=OPERATOR)
     assert (user.name, user.created_at, user.updated_at, created) == ("Eve", at(0), at(1), False)
-    assert world.users.get("eva") == user
+    assert world.users.get("eva", actor=OPERATOR) == user
 
 
 def test_without_an_id_the_server_makes_one(world: World) -> None:
-    first, _ = world.users.save(SaveUser(id=None, name="Eva", email="e@x.y"))
-    second, _ = world.users.save(SaveUser(id=None, name="Eva", email="e@x.y"))
+    first, _ = world.users.save(SaveUser(id=None, name="Eva", email="e@x.y"), actor=OPERATOR)
+    second, _ = world.users.save(SaveUser(id=None, name="Eva", email="e@x.y"), actor=OPERATOR)
     assert first.id != second.id
-    assert world.users.get(first.id) == first
+    assert world.users.get(first.id, actor=OPERATOR) == first
 
 
 def test_a_saved_user_shows_their_presence(world: World) -> None:
     world.online("ana")
     world.presence.set_status(SetStatus(status=Status.BUSY), actor=Actor("ana"))
-    user, _ = world.users.save(SaveUser(id="ana", name="Ana", email="a@b.c"))
+    user, _ = world.users.save(SaveUser(id="ana", name="Ana", email="a@b.c"), actor=OPERATOR)
     assert (user.status, user.is_online) == (Status.BUSY, True)
 
 
@@ -72,18 +72,11 @@ def test_messages_carry_the_saved_name(world: World) -> None:
 
 def test_an_unknown_user_is_not_found(world: World) -> None:
     with pytest.raises(UserNotFound):
-        world.users.get("ghost")
+        world.users.get("ghost", actor=OPERATOR)
     with pytest.raises(UserNotFound):
         world.users.set_avatar("ghost", "/a.png")
     with pytest.raises(UserNotFound):
-        world.users.delete("ghost")
-
-
-def test_unknown_users_are_named(world: World) -> None:
-    world.users.require_all(["ana", "bea"])
-    with pytest.raises(UnknownUsers) as refused:
-        world.users.require_all(["ana", "ghost", "ghoul"])
-    assert refused.value.details == {"userIds": ["ghost", "ghoul"]}
+        world.users.delete("ghost", actor=OPERATOR)
 
 
 def test_a_new_avatar_is_on_the_next_message(world: World) -> None:
@@ -103,10 +96,10 @@ def test_a_deleted_user_is_out_of_the_directory_and_every_group(world: World) ->
     private = world.private("ana", "bea")
     world.online("ana")
     world.events()
-    user = world.users.delete("ana")
+    user = world.users.delete("ana", actor=OPERATOR)
     assert (user.id, user.status) == ("ana", Status.ONLINE)
     with pytest.raises(UserNotFound):
-        world.users.get("ana")
+        world.users.get("ana", actor=OPERATOR)
     for group in (mine, theirs):
         after = world.conversations.get(group.id)
         assert (after.participants, after.created_by) == (("bea",), "bea")
@@ -121,14 +114,14 @@ def test_a_deleted_user_is_out_of_the_directory_and_every_group(world: World) ->
 def test_a_deleted_users_messages_keep_their_name(world: World) -> None:
     private = world.private("ana", "bea")
     message = world.say(private)
-    world.users.delete("ana")
-    assert world.messages.with_replies(message.id)[0].sender.name == NAMES["ana"]
+    world.users.delete("ana", actor=OPERATOR)
+    assert world.messages.with_replies(message.id, actor=OPERATOR)[0].sender.name == NAMES["ana"]
 
 
 def test_a_deleted_user_sends_no_more(world: World) -> None:
     private = world.private("ana", "bea")
     world.say(private)
-    world.users.delete("ana")
+    world.users.delete("ana", actor=OPERATOR)
     with pytest.raises(UnknownUsers):
         world.say(private)
 
@@ -139,13 +132,13 @@ def test_a_user_is_deleted_though_a_group_was_faster(world: World, overtake: Ove
 
     def be_faster() -> None:
         if way == "group_deleted":
-            world.conversations.delete(group.id)
+            world.conversations.delete(group.id, actor=OPERATOR)
         else:
             world.store.conversations.remove_participant(group.id, "ana", by="bea", now=at(1))
 
-    overtake(lambda: world.users.delete("ana"), world.store.conversations, "inbox", meanwhile=be_faster)
+    overtake(lambda: world.users.delete("ana", actor=OPERATOR), world.store.conversations, "inbox", meanwhile=be_faster)
     with pytest.raises(UserNotFound):
-        world.users.get("ana")
+        world.users.get("ana", actor=OPERATOR)
     assert world.conversations.get(other.id).participants == ("bea",)
 
 
@@ -155,7 +148,7 @@ def people(world: World) -> World:
     """By name: ana, bea, carlos, dora, élan, Zoe; online are Zoe and bea."""
     save(world, "u1", "Zoe")
     save(world, "u2", "élan", filials=("north", "south"))
-    world.users.save(SaveUser(id="bea", name=NAMES["bea"], email="bea@example.com", filials=("north",)))
+    world.users.save(SaveUser(id="bea", name=NAMES["bea"], email="bea@example.com", filials=("north",)), actor=OPERATOR)
     world.join("bea")
     world.presence.join(
         JoinChat(name="Zoe", email="u1@example.com"),
@@ -169,7 +162,7 @@ ORDER = ["bea", "u1", "ana", "carlos", "dora", "u2"]
 
 
 def test_users_are_listed_online_first_then_by_name(people: World) -> None:
-    page = people.users.list_page(ListUsers())
+    page = people.users.list_page(ListUsers(), actor=OPERATOR)
     assert ids(list(page.items)) == ORDER
     assert [user.is_online for user in page.items] == [True, True, False, False, False, False]
     assert page.next_cursor is None
@@ -243,10 +236,15 @@ def test_a_cursor_holds_when_somebody_goes_offline_while_the_page_is_read(
         people.present.forget("bea")
 
     page = overtake(
-        lambda: people.users.list_page(ListUsers(limit=1)), people.store.users, "get_many", meanwhile=go_offline
+        lambda: people.users.list_page(ListUsers(limit=1), actor=OPERATOR),
+        people.store.users,
+        "get_many",
+        meanwhile=go_offline,
     )
     assert ids(list(page.items)) == ["bea"]
-    assert "u1" in ids(list(people.users.list_page(ListUsers(cursor=page.next_cursor, limit=limit)).items))
+    assert "u1" in ids(
+        list(people.users.list_page(ListUsers(cursor=page.next_cursor, limit=limit), actor=OPERATOR).items)
+    )
 
 
 @pytest.mark.parametrize(
@@ -282,7 +280,7 @@ def test_a_cursor_holds_when_somebody_goes_offline_while_the_page_is_read(
 )
 def test_a_cursor_of_somebody_elses_making_is_refused(world: World, cursor: str) -> None:
     with pytest.raises(InvalidData) as refused:
-        world.users.list_page(ListUsers(cursor=cursor))
+        world.users.list_page(ListUsers(cursor=cursor), actor=OPERATOR)
     assert refused.value.details == {"fields": {"cursor": ["invalid"]}}
 
 
@@ -290,18 +288,23 @@ def test_a_cursor_of_our_making_is_taken_whatever_the_name(world: World) -> None
     for number, name in enumerate(('"quoted"', "日本語", "🎸", "a\\b", "\u0301")):
         save(world, f"x{number}", name)
     assert len(set(chain(*pages(world, limit=1)))) == 9
-    assert json.loads(base64.urlsafe_b64decode(str(world.users.list_page(ListUsers(limit=1)).next_cursor)))[0] is False
+    assert (
+        json.loads(
+            base64.urlsafe_b64decode(str(world.users.list_page(ListUsers(limit=1), actor=OPERATOR).next_cursor))
+        )[0]
+        is False
+    )
 
 
 def test_a_cursor_holds_when_somebody_comes_online_while_the_page_is_read(world: World, overtake: Overtake) -> None:
     first = overtake(
-        lambda: world.users.list_page(ListUsers(limit=2)),
+        lambda: world.users.list_page(ListUsers(limit=2), actor=OPERATOR),
         world.store.users,
         "list_by_name",
         meanwhile=lambda: world.online("bea"),
     )
     assert ids(first.items) == ["ana", "bea"]
-    assert ids(world.users.list_page(ListUsers(cursor=first.next_cursor)).items) == ["carlos", "dora"]
+    assert ids(world.users.list_page(ListUsers(cursor=first.next_cursor), actor=OPERATOR).items) == ["carlos", "dora"]
 
 
 def test_many_online_users_among_the_others_cost_no_read_each(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,7 +319,7 @@ def test_many_online_users_among_the_others_cost_no_read_each(world: World, monk
         return real(**query)  # type: ignore[arg-type]
 
     monkeypatch.setattr(world.store.users, "list_by_name", count)
-    assert len(world.users.list_page(ListUsers(limit=60)).items) == 60
+    assert len(world.users.list_page(ListUsers(limit=60), actor=OPERATOR).items) == 60
     assert len(reads) == 1
 
 

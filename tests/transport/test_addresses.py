@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import pytest
 
 from chatapp.settings import TrustedProxies
-from chatapp.transport.addresses import client_address
+from chatapp.transport.addresses import client_address, is_encrypted
 
 NOBODY = TrustedProxies()
 TEN = TrustedProxies(networks=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")))
@@ -71,3 +71,27 @@ def test_without_any_address(trusted: TrustedProxies) -> None:
 
 def test_a_proxy_s_ipv4_address_counts_however_the_listener_writes_it() -> None:
     assert address("203.0.113.9", "::ffff:10.0.0.2", TEN) == "203.0.113.9"
+
+
+# ---------------------------------------------------------------- TLS
+@pytest.mark.parametrize(
+    ("trusted", "remote", "proto", "encrypted"),
+    [
+        (NOBODY, "203.0.113.9", "https", False),
+        (TrustedProxies(hops=1), "203.0.113.9", "https", True),
+        (TrustedProxies(hops=1), "203.0.113.9", "HTTPS", True),
+        (TrustedProxies(hops=1), "203.0.113.9", "http", False),
+        (TrustedProxies(hops=1), "203.0.113.9", None, False),
+        (TrustedProxies(hops=2), "203.0.113.9", "https, http", False),
+        (TEN, "10.1.2.3", "https", True),
+        (TEN, "203.0.113.9", "https", False),
+        (TEN, None, "https", False),
+    ],
+)
+def test_only_a_trusted_proxy_is_believed_that_the_client_came_over_tls(
+    trusted: TrustedProxies, remote: str | None, proto: str | None, encrypted: bool
+) -> None:
+    environ = {"HTTP_X_FORWARDED_PROTO": proto, "REMOTE_ADDR": remote, "wsgi.url_scheme": "http"}
+    given = {name: value for name, value in environ.items() if value is not None}
+    assert is_encrypted(given, trusted) is encrypted
+    assert is_encrypted({**given, "wsgi.url_scheme": "https"}, trusted)

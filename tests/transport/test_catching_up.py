@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from chatapp.application import create_app
 from chatapp.domain import commands
 from chatapp.domain.errors import ChatError
-from chatapp.domain.models import Actor
+from chatapp.domain.models import OPERATOR, Actor
 from chatapp.services.chat import Chat
 from chatapp.settings import Settings
 
@@ -238,7 +238,7 @@ def _rename(name: str) -> Act:
 
 
 def _purge(chat: Chat, _actor: Actor, _group: str) -> None:
-    chat.messages.purge(batch_size=25)
+    chat.messages.purge(batch_size=25, actor=OPERATOR)
 
 
 others = st.sampled_from([user_id for user_id in PEOPLE if user_id != AWAY])

@@ -5,23 +5,26 @@ from __future__ import annotations
 from datetime import datetime
 
 from chatapp.adapters.dynamodb_store import keys
+from chatapp.adapters.dynamodb_store.api_keys import DynamoApiKeys
+from chatapp.adapters.dynamodb_store.audit import DynamoAudit
 from chatapp.adapters.dynamodb_store.client import Dynamo
 from chatapp.adapters.dynamodb_store.conversations import DynamoConversations
 from chatapp.adapters.dynamodb_store.marking import Mark, marking
 from chatapp.adapters.dynamodb_store.messages import DynamoMessages
 from chatapp.adapters.dynamodb_store.outbox import Outbox
+from chatapp.adapters.dynamodb_store.revocations import DynamoRevocations
 from chatapp.adapters.dynamodb_store.sending import Send, sending
 from chatapp.adapters.dynamodb_store.tables import create_tables
 from chatapp.adapters.dynamodb_store.users import DynamoUsers
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.models import InboxEntry, User
-from chatapp.ports import ConversationStore, MessageStore, UserStore
+from chatapp.ports import ApiKeyStore, AuditLog, ConversationStore, MessageStore, RevocationStore, UserStore
 
 __all__ = ["DynamoStore"]
 
 
 class DynamoStore:
-    """All three stores over tables that ``create_tables`` has made.
+    """All the stores over tables that ``create_tables`` has made.
 
     Without an endpoint it is AWS; without keys the usual chain finds them (environment, profile, instance role).
     """
@@ -34,6 +37,9 @@ class DynamoStore:
         self.users: UserStore = DynamoUsers(self._db)
         self.conversations: ConversationStore = DynamoConversations(self._db, outbox)
         self.messages: MessageStore = DynamoMessages(self._db, outbox)
+        self.api_keys: ApiKeyStore = DynamoApiKeys(self._db)
+        self.revocations: RevocationStore = DynamoRevocations(self._db)
+        self.audit: AuditLog = DynamoAudit(self._db, outbox)
 
     def create_tables(self) -> None:
         """Make those that are missing; harmless when they are there, and when others do it too."""

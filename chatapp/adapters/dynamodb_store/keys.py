@@ -4,6 +4,11 @@
 | --- | --- | --- | --- |
 | users | ``user#<id>`` | ``profile`` | the user |
 | users | ``names`` | ``<sort name>\\0<id>`` | the directory, in its order |
+| users | ``api_keys`` | ``<id>`` | an API key |
+| users | ``revocations`` | ``everybody`` / ``user#<id>`` | before when their tokens are worth nothing |
+| users | ``revocations_version`` | ``version`` | changes with each of them |
+| users | ``audit`` | ``seq#<number>`` | a record of the audit chain |
+| users | ``audit_head`` | ``head`` | where the chain ends |
 | conversations | ``conversation#<id>`` | ``head`` | the conversation without its members |
 | conversations | ``pair#<ids>`` | ``pair`` | which private conversation these two have |
 | conversations | ``all`` / ``deleting`` | ``<id>`` | every conversation by id / those whose remains are being swept |
@@ -59,6 +64,32 @@ def name(sort_name: str, user_id: str) -> Key:
     """NUL is below every character of a name, so that a shorter name comes before its continuations."""
     start = sort_name.encode()[: MAX_PART_BYTES - 2].decode(errors="ignore")
     return Key(USERS, NAMES, f"{start}\0{_bounded(user_id)}")
+
+
+# ---------------------------------------------------------------- who gets in, and who did what
+API_KEYS = "api_keys"
+REVOCATIONS = "revocations"
+AUDIT = "audit"
+
+
+def api_key(key_id: str) -> Key:
+    return Key(USERS, API_KEYS, _bounded(key_id))
+
+
+def revocation(user_id: str | None) -> Key:
+    return Key(USERS, REVOCATIONS, "everybody" if user_id is None else f"user#{_bounded(user_id)}")
+
+
+def revocations_version() -> Key:
+    return Key(USERS, "revocations_version", "version")
+
+
+def audit(seq: int) -> Key:
+    return Key(USERS, AUDIT, numbered(seq))
+
+
+def audit_head() -> Key:
+    return Key(USERS, "audit_head", "head")
 
 
 # ---------------------------------------------------------------- conversations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from chatapp.adapters.cursors import make_cursor, read_cursor
@@ -10,7 +11,7 @@ from chatapp.adapters.dynamodb_store.client import Dynamo
 from chatapp.adapters.dynamodb_store.deletion import Deletion
 from chatapp.adapters.dynamodb_store.outbox import Outbox
 from chatapp.adapters.dynamodb_store.purging import Purging
-from chatapp.adapters.dynamodb_store.remains import refers_to_file
+from chatapp.adapters.dynamodb_store.remains import refers_to_file, shows_file
 from chatapp.adapters.dynamodb_store.revising import Revising
 from chatapp.adapters.dynamodb_store.sending import Send, find_repeated
 from chatapp.domain.models import Message, Page
@@ -61,3 +62,6 @@ class DynamoMessages:
 
     def refers_to_file(self, url: str) -> bool:
         return self._db.run(lambda: refers_to_file(self._db, url))
+
+    def shows_file(self, urls: Collection[str], *, user_id: str) -> bool:
+        return self._db.run(lambda: any(shows_file(self._db, url, user_id) for url in urls))

@@ -98,14 +98,20 @@ class DynamoUsers:
         return {item["id"]: to_user(item) for item in found.values() if "deleted_at" not in item}
 
     def list_by_name(
-        self, *, limit: int, after: tuple[str, str] | None = None, q: str | None = None, filial: str | None = None
+        self,
+        *,
+        limit: int,
+        after: tuple[str, str] | None = None,
+        q: str | None = None,
+        filial: str | None = None,
+        visible_to: Collection[str] | None = None,
     ) -> list[User]:
         low = f"{keys.name(*after).sk}\0" if after else keys.FIRST  # the least text that is greater
-        page = max(limit, SEARCH_PAGE) if q or filial else limit
+        page = max(limit, SEARCH_PAGE) if q or filial or visible_to is not None else limit
 
         def work() -> list[User]:
             entries = self._db.query(keys.USERS, keys.NAMES, low, keys.LAST, page=page)
-            ids = [entry["id"] for entry in islice((e for e in entries if _matches(e, q, filial)), limit)]
+            ids = [entry["id"] for entry in islice((e for e in entries if _matches(e, q, filial, visible_to)), limit)]
             found = self._db.get_many(map(keys.profile, ids))
             profiles = (found.get(keys.profile(user_id)) for user_id in ids)
             return [to_user(item) for item in profiles if item and "deleted_at" not in item]
@@ -173,6 +179,8 @@ def _entry(profile: Item) -> Item:
     }
 
 
-def _matches(entry: Item, q: str | None, filial: str | None) -> bool:
+def _matches(entry: Item, q: str | None, filial: str | None, visible_to: Collection[str] | None) -> bool:
+    if visible_to is not None and entry["filials"] and not set(visible_to).intersection(entry["filials"]):
+        return False
     found = not q or sort_key(q) in entry["sort_name"] or q.lower() in entry["email"]
     return found and (not filial or filial in entry["filials"])

@@ -6,28 +6,34 @@ import sqlite3
 from datetime import datetime
 from pathlib import Path
 
+from chatapp.adapters.sqlite_store.api_keys import SqliteApiKeys
+from chatapp.adapters.sqlite_store.audit import SqliteAudit
 from chatapp.adapters.sqlite_store.conversations import SqliteConversations, read_marks
 from chatapp.adapters.sqlite_store.database import Database
 from chatapp.adapters.sqlite_store.messages import SqliteMessages
+from chatapp.adapters.sqlite_store.revocations import SqliteRevocations
 from chatapp.adapters.sqlite_store.rows import to_entry
 from chatapp.adapters.sqlite_store.schema import migrate
 from chatapp.adapters.sqlite_store.users import SqliteUsers, save
 from chatapp.adapters.times import to_ms
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.models import InboxEntry, User
-from chatapp.ports import ConversationStore, MessageStore, UserStore
+from chatapp.ports import ApiKeyStore, AuditLog, ConversationStore, MessageStore, RevocationStore, UserStore
 
 __all__ = ["SqliteStore"]
 
 
 class SqliteStore:
-    """All three stores over one file, which is made (with its folder) and migrated when it is opened."""
+    """All the stores over one file, which is made (with its folder) and migrated when it is opened."""
 
     def __init__(self, path: str | Path) -> None:
         self._database = Database(Path(path), prepare=migrate)
         self.users: UserStore = SqliteUsers(self._database)
         self.conversations: ConversationStore = SqliteConversations(self._database)
         self.messages: MessageStore = SqliteMessages(self._database)
+        self.api_keys: ApiKeyStore = SqliteApiKeys(self._database)
+        self.revocations: RevocationStore = SqliteRevocations(self._database)
+        self.audit: AuditLog = SqliteAudit(self._database)
 
     def arrive(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, list[InboxEntry]]:
         """In one transaction, for one change of threads."""

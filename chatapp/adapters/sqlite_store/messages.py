@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -30,6 +30,11 @@ from chatapp.domain.errors import (
 from chatapp.domain.models import Attachment, Conversation, Message, Page
 from chatapp.domain.text import last_message
 from chatapp.ports import Appended, Deleted, Retracted
+
+SHOWS_FILE = """
+    SELECT 1 FROM messages m JOIN participants p ON p.conversation_id = m.conversation_id AND p.user_id = ?
+    WHERE m.file_url = ? LIMIT 1
+"""
 
 
 class SqliteMessages:
@@ -116,6 +121,9 @@ class SqliteMessages:
 
     def refers_to_file(self, url: str) -> bool:
         return self._database.read(lambda connection: _refers_to_file(connection, url))
+
+    def shows_file(self, urls: Collection[str], *, user_id: str) -> bool:
+        return self._database.read(lambda connection: any(_shows_file(connection, url, user_id) for url in urls))
 
     def _select(self, sql: str, *values: object) -> list[Message]:
         rows = self._database.read(lambda connection: connection.execute(sql, values).fetchall())
@@ -270,6 +278,10 @@ def _insert(connection: sqlite3.Connection, message: Message, at: int) -> None:
 
 def _refers_to_file(connection: sqlite3.Connection, url: str) -> bool:
     return connection.execute("SELECT 1 FROM messages WHERE file_url = ?", (url,)).fetchone() is not None
+
+
+def _shows_file(connection: sqlite3.Connection, url: str, user_id: str) -> bool:
+    return connection.execute(SHOWS_FILE, (user_id, url)).fetchone() is not None
 
 
 def _orphans(connection: sqlite3.Connection, attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:

@@ -153,6 +153,47 @@ STEPS = (
     DROP TABLE idempotency_keys;
     ALTER TABLE keys_by_conversation RENAME TO idempotency_keys;
     """,
+    # Who gets in, and who did what.
+    """
+    CREATE TABLE api_keys (
+        number INTEGER PRIMARY KEY,    -- in the order they were made
+        id TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        last_used_at INTEGER,
+        revoked_at INTEGER
+    ) STRICT;
+
+    CREATE TABLE revocations (
+        version INTEGER PRIMARY KEY AUTOINCREMENT,    -- a changed row takes a new one
+        user_id TEXT NOT NULL UNIQUE,                 -- '' is everybody; no user has that id
+        before INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE audit_log (
+        seq INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        target TEXT NOT NULL,
+        details TEXT NOT NULL,
+        previous TEXT NOT NULL,
+        hash TEXT NOT NULL
+    ) STRICT;
+    -- Against mistakes, ours and an operator's. Against malice there are the hashes.
+    CREATE TRIGGER audit_log_is_not_changed BEFORE UPDATE ON audit_log
+        BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;
+    CREATE TRIGGER audit_log_is_not_shortened BEFORE DELETE ON audit_log
+        BEGIN SELECT raise(ABORT, 'the audit log is only added to'); END;
+
+    CREATE TABLE audit_head (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        seq INTEGER NOT NULL,
+        hash TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 
 

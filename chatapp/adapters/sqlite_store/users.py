@@ -39,7 +39,13 @@ class SqliteUsers:
         return {row["id"]: to_user(row) for row in rows}
 
     def list_by_name(
-        self, *, limit: int, after: tuple[str, str] | None = None, q: str | None = None, filial: str | None = None
+        self,
+        *,
+        limit: int,
+        after: tuple[str, str] | None = None,
+        q: str | None = None,
+        filial: str | None = None,
+        visible_to: Collection[str] | None = None,
     ) -> list[User]:
         sql = LIVE
         values: list[str] = []
@@ -52,6 +58,10 @@ class SqliteUsers:
         if filial:
             sql += " AND EXISTS (SELECT 1 FROM json_each(filials) WHERE value = ?)"
             values += [filial]
+        if visible_to is not None:
+            sql += " AND (filials = '[]' OR EXISTS (SELECT 1 FROM json_each(filials) WHERE value IN"
+            sql += " (SELECT value FROM json_each(?))))"
+            values += [to_json(list(visible_to))]
         sql += " ORDER BY sort_name, id LIMIT ?"
         rows = self._database.read(lambda connection: connection.execute(sql, (*values, limit)).fetchall())
         return [to_user(row) for row in rows]

@@ -7,7 +7,7 @@ from flask_smorest import Api
 
 from chatapp.protocol.json_schemas import teach
 from chatapp.protocol.schemas import HttpErrorSchema
-from chatapp.transport.rest import conversations, documents, files, health, messages, users, web_client
+from chatapp.transport.rest import conversations, documents, files, health, messages, tokens, users, web_client
 
 
 class ChatApi(Api):
@@ -18,7 +18,15 @@ class ChatApi(Api):
         """Errors have their shape from ``transport/http.py``, for these resources as for all others."""
 
 
-def register(app: Flask, *, version: str) -> None:
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A user's token, or an API key (`ck_…`)",
+}
+
+
+def register(app: Flask, *, version: str, asks_for_proof: bool) -> None:
+    """``asks_for_proof``: whether requests need a token or a key."""
     app.config.update(
         API_TITLE="chatapp",
         API_VERSION=version,
@@ -26,9 +34,21 @@ def register(app: Flask, *, version: str) -> None:
         OPENAPI_URL_PREFIX="/api",
         OPENAPI_JSON_PATH="openapi.json",
     )
+    app.url_map.converters["file"] = files.FileName
     api = ChatApi(app)
     teach(api.ma_plugin)
-    for resource in (users.blueprint, conversations.blueprint, messages.blueprint, files.blueprint, health.blueprint):
+    if asks_for_proof:
+        api.spec.components.security_scheme("bearer", BEARER)
+        api.spec.options["security"] = [{"bearer": []}]
+    for resource in (
+        users.blueprint,
+        conversations.blueprint,
+        messages.blueprint,
+        files.blueprint,
+        files.downloads,
+        tokens.blueprint,
+        health.blueprint,
+    ):
         api.register_blueprint(resource)
-    for page in (files.downloads, documents.blueprint, documents.browser, web_client.blueprint):
+    for page in (files.older, documents.blueprint, documents.browser, web_client.blueprint):
         app.register_blueprint(page)

@@ -38,8 +38,7 @@ from chatapp.protocol.schemas import (
     ParticipantsAddedSchema,
 )
 from chatapp.protocol.views import changes_view, conversation_view, inbox_view
-from chatapp.transport.auth import actor_for
-from chatapp.transport.rest.resource import Resource, extension, next_link
+from chatapp.transport.rest.resource import Resource, actor, extension, next_link
 
 blueprint = Resource(
     "conversations", __name__, url_prefix="/api/conversations", description="Conversations and who is in them"
@@ -50,29 +49,29 @@ blueprint = Resource(
 class Conversations(MethodView):
     @blueprint.arguments(PageSchema, location="query")
     @blueprint.response(200, AllConversationsSchema, example={"conversations": [examples.CONVERSATION]})
-    @blueprint.fails()
+    @blueprint.fails(403)
     def get(self, query: ListPage) -> Any:
         """Every conversation, for administrators, page by page"""
-        page = extension().chat.conversations.list_all(query)
+        page = extension().chat.conversations.list_all(query, actor=actor())
         return {"conversations": page.items}, 200, next_link(page.next_cursor)
 
     @blueprint.arguments(CreateConversationSchema, example=examples.CREATE_CONVERSATION)
     @blueprint.response(201, ConversationSchema, example=examples.CONVERSATION)
     @blueprint.alt_response(200, schema=ConversationSchema, example=examples.CONVERSATION)
-    @blueprint.fails(413, 415)
+    @blueprint.fails(403, 413, 415)
     def post(self, command: CreateConversation) -> Any:
         """Create a group, or the one private conversation of two users"""
-        conversation, created = extension().chat.conversations.create(command, actor=actor_for(command.actor_id))
+        conversation, created = extension().chat.conversations.create(command, actor=actor(command.actor_id))
         return conversation, 201 if created else 200
 
 
 @blueprint.route("/<conversation_id>")
 class Conversation(MethodView):
     @blueprint.response(200, ConversationSchema, example=examples.CONVERSATION)
-    @blueprint.fails(404)
+    @blueprint.fails(403, 404)
     def get(self, conversation_id: str) -> Any:
         """One conversation"""
-        return extension().chat.conversations.get(conversation_id)
+        return extension().chat.conversations.read(conversation_id, actor=actor())
 
     @blueprint.arguments(UpdateGroupBodySchema, example={"name": "Otro nombre", "userId": "user123"})
     @blueprint.response(200, ConversationSchema, example=examples.NEW_GROUP)
@@ -80,23 +79,23 @@ class Conversation(MethodView):
     def patch(self, command: UpdateGroup, conversation_id: str) -> Any:
         """Give a group another name or description; what is not mentioned stays"""
         named = replace(command, conversation_id=conversation_id)
-        return extension().chat.conversations.update_group(named, actor=actor_for(command.actor_id))
+        return extension().chat.conversations.update_group(named, actor=actor(command.actor_id))
 
     @blueprint.response(200, ConversationDeletedSchema)
-    @blueprint.fails(404)
+    @blueprint.fails(403, 404)
     def delete(self, conversation_id: str) -> Any:
         """Delete a conversation with its messages and their files"""
-        gone = extension().chat.conversations.delete(conversation_id)
+        gone = extension().chat.conversations.delete(conversation_id, actor=actor())
         return {"message": "Conversación eliminada correctamente", "deleted_messages_count": gone.messages}
 
 
 @blueprint.route("/user/<user_id>")
 class Inbox(MethodView):
     @blueprint.response(200, ConversationsSchema, example={"conversations": [examples.INBOX_ENTRY]})
-    @blueprint.fails(404)
+    @blueprint.fails(403, 404)
     def get(self, user_id: str) -> Any:
         """A user's conversations, latest activity first, with what is unread"""
-        entries = [inbox_view(entry) for entry in extension().chat.conversations.inbox(user_id)]
+        entries = [inbox_view(entry) for entry in extension().chat.conversations.inbox(user_id, actor=actor())]
         if extension().settings.legacy_front_end:
             return jsonify(InboxEntrySchema(many=True).dump(entries))
         return {"conversations": entries}
@@ -110,7 +109,7 @@ class Changes(MethodView):
     def get(self, query: dict[str, Any], conversation_id: str) -> Any:
         """Every durable change after `since`, in order; go on with the answer's `rev` while `hasMore`"""
         command = ReadChanges(conversation_id=conversation_id, since=query["since"], limit=query["limit"])
-        found = extension().chat.catch_up.changes(command, actor=actor_for(query["user_id"]))
+        found = extension().chat.catch_up.changes(command, actor=actor(query["user_id"]))
         return changes_view(conversation_id, found)
 
 
@@ -122,7 +121,7 @@ class Participants(MethodView):
     def post(self, body: dict[str, Any], conversation_id: str) -> Any:
         """Add participants to a group"""
         command = AddParticipants(conversation_id=conversation_id, participants=body["participants"])
-        group, added = extension().chat.conversations.add_participants(command, actor=actor_for(body["actor_id"]))
+        group, added = extension().chat.conversations.add_participants(command, actor=actor(body["actor_id"]))
         older = {"success": True, "conversation_id": group.id, "user_id": body["user_id"]} if body["user_id"] else {}
         return conversation_view(group, added_users=added, **older)
 
@@ -135,7 +134,7 @@ class Participant(MethodView):
     def delete(self, query: dict[str, Any], conversation_id: str, user_id: str) -> Any:
         """Take a participant out of a group; `removedBy` says who does it"""
         command = RemoveParticipant(conversation_id=conversation_id, user_id=user_id)
-        return extension().chat.conversations.remove_participant(command, actor=actor_for(query["removed_by"]))
+        return extension().chat.conversations.remove_participant(command, actor=actor(query["removed_by"]))
 
 
 @blueprint.route("/<conversation_id>/mark-as-read")
@@ -146,7 +145,7 @@ class ReadMark(MethodView):
     def post(self, body: dict[str, Any], conversation_id: str) -> Any:
         """Everything in the conversation is read"""
         command = MarkAsRead(conversation_id=conversation_id)
-        mark = extension().chat.conversations.mark_as_read(command, actor=actor_for(body["user_id"]))
+        mark = extension().chat.conversations.mark_as_read(command, actor=actor(body["user_id"]))
         return {
             "conversation_id": conversation_id,
             "user_id": body["user_id"],

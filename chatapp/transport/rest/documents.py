@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint
-from flask_swagger_ui import get_swaggerui_blueprint
+import flask_swagger_ui
+from flask import Blueprint, send_from_directory
+from werkzeug.exceptions import NotFound
 
 from chatapp.protocol.asyncapi import asyncapi_document
 from chatapp.transport.rest.resource import extension
@@ -14,10 +17,25 @@ from chatapp.version import VERSION
 
 blueprint = Blueprint("documents", __name__)
 
-browser = get_swaggerui_blueprint(
-    "/api/docs", "/api/openapi.json", config={"app_name": "chatapp", "validatorUrl": None}, blueprint_name="browser"
-)
-"""Swagger UI with its scripts and styles from the package: nothing is loaded from elsewhere."""
+browser = Blueprint("browser", __name__, url_prefix="/api/docs")
+"""Swagger UI with its scripts and styles from the package: nothing is loaded from elsewhere. Its page is ours, because
+the package's has a script inside, which no policy of ours allows."""
+
+OURS = Path(str(files(__package__))) / "api_browser"
+SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
+
+
+@browser.get("/")
+def page() -> Any:
+    return send_from_directory(OURS, "index.html")
+
+
+@browser.get("/<name>")
+def part(name: str) -> Any:
+    try:
+        return send_from_directory(OURS, name)
+    except NotFound:
+        return send_from_directory(SWAGGER_UI, name)
 
 
 @blueprint.get("/api/asyncapi.json")

@@ -7,21 +7,45 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, send_file
 from flask.views import MethodView
 from marshmallow import ValidationError
+from werkzeug.routing import BaseConverter
 
 from chatapp.domain.errors import InvalidData
 from chatapp.domain.media_types import is_inline
+from chatapp.domain.models import Actor, Standing
 from chatapp.ports import LocalDownload
 from chatapp.protocol import examples
-from chatapp.protocol.requests import UploadFormSchema
-from chatapp.protocol.schemas import UploadedSchema
+from chatapp.protocol.requests import FileLinksBodySchema, UploadFormSchema
+from chatapp.protocol.schemas import FileLinksSchema, UploadedSchema
+from chatapp.services.file_links import EXPIRES, SEES_ALL, SIGNATURE, USER
 from chatapp.services.files import Uploaded
-from chatapp.transport.auth import actor_for
 from chatapp.transport.limits import FILES, MESSAGES
-from chatapp.transport.rest.resource import BINARY, TEXT, Resource, extension, form
+from chatapp.transport.rest.resource import BINARY, TEXT, Resource, actor, authenticate, extension, form
 from chatapp.transport.rest.uploads import receive_file
 
 blueprint = Resource("files", __name__, url_prefix="/api", description="Uploads and downloads")
-downloads = Blueprint("downloads", __name__)
+downloads = Resource("downloads", __name__, url_prefix="/api", description="The bytes of files", is_public=True)
+"""Public, because a signed URL may speak in place of a token."""
+
+older = Blueprint("older", __name__)
+"""The document's second name for the same bytes."""
+
+
+class FileName(BaseConverter):
+    """``links`` is no file's: ours are made of an id and a time."""
+
+    regex = "(?!links$)[^/]+"
+    part_isolating = True
+
+
+LINK_PARAMETERS = [
+    {"in": "query", "name": name, "schema": TEXT, "description": description}
+    for name, description in (
+        (SIGNATURE, "Of a signed URL, in place of a token; the other parts belong to it"),
+        (EXPIRES, "When it ends, in seconds since 1970"),
+        (USER, "For whom it was signed"),
+        (SEES_ALL, "For an administrator"),
+    )
+]
 
 CACHE_SECONDS = 86_400
 """A name's bytes never change, but a deleted file should not live in caches for ever."""
@@ -44,32 +68,52 @@ class Upload(MethodView):
             command = UploadFormSchema().load(request.form.to_dict())
         except ValidationError as exc:
             raise InvalidData(exc.normalized_messages()) from exc
-        actor = actor_for(command.actor_id)
-        who = actor.user_id or here.address()
+        sender = actor(command.actor_id)
+        who = sender.user_id or here.address()
         here.limits.take(FILES, who)
         if command.conversation_id is not None:
             here.limits.take(MESSAGES, who)
-        return _uploaded(here.chat.files.upload(command, incoming, actor=actor))
+        return _uploaded(here.chat.files.upload(command, incoming, actor=sender))
 
 
-@blueprint.route("/files/<name>")
+@blueprint.route("/files/links")
+class Links(MethodView):
+    @blueprint.arguments(FileLinksBodySchema, example=examples.ASK_FOR_LINKS)
+    @blueprint.response(200, FileLinksSchema, example=examples.LINKS)
+    @blueprint.fails(401, 413, 415)
+    def post(self, body: dict[str, Any]) -> Any:
+        """URLs that need no token for 15 minutes, for images and players"""
+        return {"links": extension().chat.file_links.sign(body["urls"], actor=actor())}
+
+
+@downloads.route("/files/<file:name>")
 class Download(MethodView):
-    @blueprint.response(200, content_type="*/*", description="The bytes")
-    @blueprint.alt_response(206, content_type="*/*", description="The part that Range asked for")
-    @blueprint.alt_response(304, description="The client has them already")
-    @blueprint.fails(404, 416)
+    @downloads.doc(parameters=LINK_PARAMETERS, security=[{"bearer": []}, {}])
+    @downloads.response(200, content_type="*/*", description="The bytes")
+    @downloads.alt_response(206, content_type="*/*", description="The part that Range asked for")
+    @downloads.alt_response(304, description="The client has them already")
+    @downloads.fails(401, 403, 404, 416)
     def get(self, name: str) -> Any:
         """The bytes of a file; ranges and ETags work"""
         return _serve(name)
 
 
-@downloads.get("/uploads/<name>")
+@older.get("/uploads/<name>")
 def uploads(name: str) -> Any:
     return _serve(name)
 
 
+def _downloader(name: str) -> Actor:
+    """A signed URL speaks in place of a token."""
+    if SIGNATURE in request.args:
+        return extension().chat.file_links.holder_of(name, request.args)
+    authenticate()
+    return actor()
+
+
 def _serve(name: str) -> Any:
-    download = extension().chat.files.open(name)
+    holder = _downloader(name)
+    download = extension().chat.file_access.open(name, actor=holder)
     file = download.file
     if not isinstance(download, LocalDownload):
         if request.method == "HEAD":  # the URL is signed for GET alone
@@ -86,11 +130,14 @@ def _serve(name: str) -> Any:
         last_modified=file.created_at,
         max_age=CACHE_SECONDS,
     )
-    response.headers["Cache-Control"] = f"private, max-age={CACHE_SECONDS}"
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
-    )
+    response.headers["Cache-Control"] = _cache_control(holder)
+    response.headers["Referrer-Policy"] = "no-referrer"  # the page's own URL may be a signed one
     return response
+
+
+def _cache_control(holder: Actor) -> str:
+    """Where identities count, a browser asks each time, so that it forgets when we do: the answer is a 304."""
+    return f"private, max-age={CACHE_SECONDS}" if holder.standing is Standing.TRUSTED else "private, no-cache"
 
 
 def _uploaded(uploaded: Uploaded) -> dict[str, Any]:

@@ -9,11 +9,14 @@ from flask.views import MethodView
 from chatapp.protocol.schemas import HealthSchema, ReadinessSchema
 from chatapp.transport.rest.resource import Resource, extension
 
-blueprint = Resource("health", __name__, url_prefix="/", description="For whoever watches over the server")
+blueprint = Resource(
+    "health", __name__, url_prefix="/", description="For whoever watches over the server", is_public=True
+)
 
 
 @blueprint.route("healthz")
 class Health(MethodView):
+    @blueprint.doc(security=[])
     @blueprint.response(200, HealthSchema, example={"status": "ok"})
     def get(self) -> Any:
         """The process answers"""
@@ -22,6 +25,7 @@ class Health(MethodView):
 
 @blueprint.route("readyz")
 class Readiness(MethodView):
+    @blueprint.doc(security=[])
     @blueprint.response(200, ReadinessSchema, example={"status": "ok", "checks": {"store": "ok", "files": "ok"}})
     @blueprint.alt_response(503, schema=ReadinessSchema, description="Something it needs does not work")
     def get(self) -> Any:

@@ -6,20 +6,22 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import urlencode
 
-from flask import Request, current_app, request
+from flask import Request, current_app, g, request
 from flask_smorest import Blueprint
 from marshmallow import ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
 
 from chatapp.domain.errors import InvalidData, MalformedPayload
+from chatapp.domain.models import Actor
 from chatapp.protocol.schemas import HttpErrorSchema
 from chatapp.protocol.wire_json import WireJson
+from chatapp.transport.auth import Caller
 from chatapp.transport.extension import Extension
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ALWAYS = (400, 500, 503)
+ALWAYS = (400, 401, 500, 503)
 """Statuses that any resource may answer with."""
 
 
@@ -51,6 +53,12 @@ class StrictParser(FlaskParser):
 
 class Resource(Blueprint):
     ARGUMENTS_PARSER = StrictParser()
+
+    def __init__(self, *args: Any, is_public: bool = False, **kwargs: Any) -> None:
+        """``is_public``: nobody need prove who they are."""
+        super().__init__(*args, **kwargs)
+        if not is_public:
+            self.before_request(authenticate)
 
     def arguments(self, schema: Any, **options: Any) -> Callable[[F], F]:
         """The library makes a class anew into a schema at each request, which takes as long as all of Flask."""
@@ -84,6 +92,17 @@ def form(**parts: dict[str, Any]) -> dict[str, Any]:
 
 def extension() -> Extension:
     return cast(Extension, current_app.extensions["chatapp"])
+
+
+def authenticate() -> None:
+    """Before any view. Raises NoProof and its kinds."""
+    g.caller = extension().authenticator.of_request(request.headers.get("Authorization", ""))
+
+
+def actor(claimed: str | None = None) -> Actor:
+    """Who asks; ``claimed`` is whom the request names. Raises IdentityMismatch."""
+    caller: Caller = g.caller
+    return caller.acting_for(claimed)
 
 
 def link(relation: str, **parameters: object) -> str:

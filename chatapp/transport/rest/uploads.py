@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 import uuid
 from pathlib import Path
 from typing import IO, Any, cast
 
 from flask import Request, current_app, request
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from chatapp.domain.errors import InvalidData, TooLarge
+from chatapp.domain.file_names import clean_file_name
 from chatapp.services.files import IncomingFile
 from chatapp.transport.extension import Extension
 
 FORM_ALLOWANCE_BYTES = 1024 * 1024
 """What a form may have beside its file: other fields, boundaries, headers."""
 
-NAME_MAX_CHARS = 255
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that turn the direction of text: ``gpj.exe`` must not show as ``exe.jpg``."""
+NAMELESS = "archivo"
 
 
 class StagedFile:
@@ -64,6 +62,13 @@ class UploadRequest(Request):
         super().__init__(*args, **kwargs)
         self.staged: list[StagedFile] = []
 
+    def get_data(self, *args: Any, **kwargs: Any) -> Any:
+        """Of a body in chunks the library reads as much as is allowed, and passes that off as all."""
+        data = super().get_data(*args, **kwargs)
+        if self.content_length is None and self.max_content_length and len(data) >= self.max_content_length:
+            raise RequestEntityTooLarge
+        return data
+
     def _get_file_stream(
         self,
         total_content_length: int | None,
@@ -98,14 +103,4 @@ def receive_file(field: str, *, max_bytes: int) -> IncomingFile:
         raise InvalidData({field: ["required"]})
     staged = cast(StagedFile, part.stream)
     staged.close()
-    return IncomingFile(staged.path, original_name(part.filename), staged.size, staged.sha256)
-
-
-def original_name(given: str | None) -> str:
-    """What the uploader called the file, without folders and whatever would not print."""
-    name = UNPRINTABLE.sub("", os.path.basename((given or "").replace("\\", "/"))).strip()
-    if len(name) > NAME_MAX_CHARS:
-        stem, dot, ending = name.rpartition(".")
-        keep = NAME_MAX_CHARS - len(dot + ending) if dot and len(ending) < 16 else 0
-        name = stem[:keep] + dot + ending if keep else name[:NAME_MAX_CHARS]
-    return name or "archivo"
+    return IncomingFile(staged.path, clean_file_name(part.filename or "") or NAMELESS, staged.size, staged.sha256)

@@ -58,7 +58,6 @@ def _built(name: str) -> Response:
         response.headers["Content-Encoding"] = "gzip"
     response.vary.add("Accept-Encoding")
     response.headers["Cache-Control"] = IMMUTABLE if name.startswith(HASHED) else ASK_AGAIN
-    response.headers["Content-Security-Policy"] = content_security_policy()
     return response
 
 
@@ -75,12 +74,3 @@ MEDIA_TYPES = {
 
 def _media_type(name: str) -> str:
     return MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
-
-
-def content_security_policy() -> str:
-    """Nothing inline, nothing from elsewhere. ``blob:`` is what was chosen or recorded here and is not sent yet."""
-    return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob: data:; "
-        "media-src 'self' blob:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'self'"
-    )

@@ -33,7 +33,6 @@ UNNOTICED_SECONDS = PING_INTERVAL_SECONDS + 2 * PING_TIMEOUT_SECONDS
 def create_socketio(app: Flask, settings: Settings, packet_log: PacketLog, scheduler: Scheduler) -> SocketIO:
     """The server without its namespace, which needs the chat, which needs the server to publish."""
     Payload.max_decode_packets = POLL_MAX_PACKETS
-    origins = settings.cors_origins
     socketio = SocketIO(
         app,
         path=settings.socket_path,
@@ -43,7 +42,7 @@ def create_socketio(app: Flask, settings: Settings, packet_log: PacketLog, sched
         serializer=ChatPacket,
         json=WireJson,
         manage_session=False,
-        cors_allowed_origins=origins if origins == "*" else list(origins),
+        cors_allowed_origins=[],  # says that somebody else looks after it: transport/gate.py
         max_http_buffer_size=FRAME_MAX_BYTES,
         ping_interval=PING_INTERVAL_SECONDS,
         ping_timeout=PING_TIMEOUT_SECONDS,

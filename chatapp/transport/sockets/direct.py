@@ -14,9 +14,10 @@ from typing import Any
 import engineio
 import socketio
 from engineio import packet
-from engineio.exceptions import SocketIsClosedError, UnknownPacketError
+from engineio.exceptions import EngineIOError, SocketIsClosedError, UnknownPacketError
 from socketio.packet import EVENT
 
+from chatapp.domain.errors import TooSlow
 from chatapp.transport.sockets.frames import message_frame
 from chatapp.transport.sockets.heartbeat import Heartbeat
 from chatapp.transport.sockets.packets import Call, ChatPacket, ack
@@ -57,6 +58,13 @@ class DirectSocket(engineio.socket.Socket):
             self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
         else:
             super().receive(pkt)
+
+    def handle_post_request(self, environ: Any) -> Any:
+        """Of what the client is too slow to say the library would tell it that it was heard."""
+        try:
+            return super().handle_post_request(environ)
+        except TooSlow as exc:
+            raise EngineIOError from exc
 
     def schedule_ping(self) -> None:
         """The library starts a greenlet for each ping of each client."""

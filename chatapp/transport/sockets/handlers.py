@@ -25,7 +25,11 @@ def _join_chat(chat: Chat, connection: Connection, command: commands.JoinChat, a
 
 def _leave_chat(chat: Chat, connection: Connection, command: commands.LeaveChat, actor: Actor) -> None:
     chat.presence.leave(command, actor=actor, socket_id=connection.socket_id)
-    connection.user_id = None
+    connection.user_id = connection.caller.user_id
+
+
+def _renew(_: Chat, connection: Connection, command: commands.RefreshToken, __: Actor) -> Any:
+    return {"expires_at": connection.renew(command.token)}
 
 
 def _join_room(chat: Chat, connection: Connection, command: commands.JoinRoom, actor: Actor) -> Any:
@@ -116,6 +120,7 @@ def _leave_group(chat: Chat, _: Connection, command: commands.LeaveGroup, actor:
 HANDLERS: dict[type[commands.Command], Handler] = {
     commands.JoinChat: _join_chat,
     commands.LeaveChat: _leave_chat,
+    commands.RefreshToken: _renew,
     commands.JoinRoom: _join_room,
     commands.LeaveRoom: _leave_room,
     commands.SendMessage: _send_message,

@@ -9,6 +9,7 @@ from typing import Any
 import socketio
 
 from chatapp.domain.events import Event
+from chatapp.domain.rooms import EVERYONE, channel_of
 from chatapp.ports import Bus
 from chatapp.protocol.outgoing import Audience, Outgoing, rows_by_event
 from chatapp.transport.sockets.rooms import NAMESPACE, SocketRooms
@@ -31,11 +32,12 @@ class SocketPublisher:
     def deliver(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         for row in self._rows_of(event):
             audience = row.audience(event)
-            self._emit(row, event, audience, [room for room in audience.rooms if rooms is None or room in rooms])
+            self._emit(row, event, audience, _within(audience.rooms, rooms))
 
     def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         if rooms is None:
-            rooms = dict.fromkeys(room for row in self._rows_of(event) for room in row.audience(event).rooms)
+            told = (room for row in self._rows_of(event) for room in row.audience(event).rooms)
+            rooms = dict.fromkeys(map(channel_of, told))
         self._bus.publish(rooms, event)
 
     def _rows_of(self, event: Event) -> list[Outgoing[Any]]:
@@ -51,7 +53,7 @@ class SocketPublisher:
                 namespace=NAMESPACE,
                 room=rooms,
                 skip_sid=self._skipped(audience),
-                gathers=row.gathers,
+                gathers=row.gathers and rooms == [EVERYONE],
             )
         except Exception:  # what happened has happened; a client that missed it catches up by seq
             log.exception("publishing %s failed", row.name)
@@ -61,3 +63,8 @@ class SocketPublisher:
         if audience.except_lost_in or audience.except_lost_of:
             skipped = skipped + self._rooms.lost(audience.except_lost_in, audience.except_lost_of)
         return skipped
+
+
+def _within(told: Collection[str], rooms: Collection[str] | None) -> list[str]:
+    """Of the rooms in which it is told those that are meant; parts of everyone are meant with everyone."""
+    return [room for room in told if rooms is None or channel_of(room) in rooms]

@@ -129,7 +129,7 @@ class Recovery:
         self._moved.pop(connection.pid, None)
         if returning:
             self._tell_missed(returning, transport)
-            self._let_in(returning)
+            self._let_in(returning, connection)
             if is_ours:  # what it has missed stays in the log as told in these rooms
                 self._sockets.backdate(connection.socket_id, returning.session.rooms)
 
@@ -139,12 +139,13 @@ class Recovery:
             packets.append((self.log.record(returning.session.socket_id, (), text), text))
         self._sockets.tell_again(transport, packets)
 
-    def _let_in(self, returning: Returning) -> None:
+    def _let_in(self, returning: Returning, connection: Connection) -> None:
         session, user = returning.session, returning.user
         self.lost.take(session)
         if user:
             conversations = [id_ for room in session.rooms if (id_ := conversation_of(room))]
-            self._chat.presence.resume(user, socket_id=session.socket_id, conversation_ids=conversations)
+            actor = connection.caller.acting_for(None, known=user.id)
+            self._chat.presence.resume(user, actor=actor, socket_id=session.socket_id, conversation_ids=conversations)
 
     def lose(self, connection: Connection, reason: str) -> None:
         """The connection is over: its session is kept, unless somebody has said goodbye. Never waits.

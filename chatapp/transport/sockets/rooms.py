@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import socketio
 
 from chatapp.domain.rooms import EVERYONE, conversation_room, user_room
@@ -17,9 +19,11 @@ class SocketRooms:
         self._server = server
         self._lost = lost
 
-    def admit(self, socket_id: str, user_id: str) -> None:
+    def admit(self, socket_id: str, user_id: str, *, parts: Collection[str] = ()) -> None:
         self._enter(socket_id, EVERYONE)
         self._enter(socket_id, user_room(user_id))
+        for room in parts:
+            self._enter(socket_id, room)
 
     def dismiss(self, socket_id: str, user_id: str) -> None:
         for room in list(self._server.rooms(socket_id, namespace=NAMESPACE)):

@@ -53,6 +53,21 @@ describe('files', { concurrency: 4 }, () => { // each test has people and conver
     });
   }
 
+  test('a signed URL serves the bytes to what can send no token', async (t) => {
+    const { from } = await chatting(t);
+    const { fileUrl: url } = await answered(201, upload({ file: browserFile('foto.png'), ...from }));
+    const { links } = await answered(200, rest.post('/api/files/links', { urls: [url, '/api/files/missing.png'] }));
+    like(links, [
+      { url, signedUrl: (signed) => signed.startsWith(`${url}?ex=`), expiresAt: time, code: null },
+      { url: '/api/files/missing.png', signedUrl: null, expiresAt: null, code: 'file_not_found' },
+    ]);
+    const served = await download(links[0].signedUrl);
+    assert.deepEqual(Buffer.from(served.data), file('foto.png'));
+    const forged = await rest.get(`${links[0].signedUrl}x`);
+    assert.deepEqual([forged.status, forged.data.code], [403, 'link_invalid']);
+    await answered(400, rest.post('/api/files/links', { urls: [] }));
+  });
+
   test("a browser's voice note, WebM bytes named audio.wav, is described by its true type", async (t) => {
     const { maria, from } = await chatting(t);
     const body = await answered(201, upload({ file: browserFile('voz.webm', { as: 'audio.wav', type: 'audio/wav' }), ...from }));

@@ -1,7 +1,7 @@
 // REST: users, conversations, history and its pages, admin listings, errors, CORS.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { World, answered, browserFile, during, file, form, rest, say } from './harness.mjs';
+import { World, answered, browserFile, during, enter, file, form, rest, say } from './harness.mjs';
 import { conversation, failure, fileUrl, hears, like, matching, object, text, time, user, uuid } from './shapes.mjs';
 
 const links = (response) => Object.fromEntries(
@@ -169,6 +169,23 @@ test('GET /api/conversations lists all of them page by page', async (t) => {
 });
 
 // ---------------------------------------------------------------- history
+test('POST /api/messages sends as send_message does, once for each clientMessageId', async (t) => {
+  const world = new World(t);
+  const [juan, maria] = await world.online('Juan', 'María');
+  const chat = await world.private(juan, maria);
+  await enter(chat, maria);
+  const body = { conversationId: chat.id, senderId: juan.userId, content: 'hola', clientMessageId: 'uno' };
+  const sent = await answered(201, rest.post('/api/messages', body));
+  assert.deepEqual([sent.seq, sent.senderId, sent.content, sent.clientMessageId], [1, juan.userId, 'hola', 'uno']);
+  like(await maria.next('message_received'), sent);
+  assert.deepEqual(await answered(201, rest.post('/api/messages', body)), sent);
+  const changed = await answered(422, rest.post('/api/messages', { ...body, content: 'otra cosa' }));
+  assert.equal(changed.code, 'idempotency_key_reused');
+  const stranger = await world.user('Ana');
+  const refused = await answered(403, rest.post('/api/messages', { ...body, senderId: stranger.id }));
+  assert.equal(refused.code, 'not_a_participant');
+});
+
 test('history pages lead back and forth by their Link headers, without gap or repetition', async (t) => {
   const world = new World(t);
   const [juan, maria] = await world.online('Juan', 'María');

@@ -17,7 +17,6 @@ from chatapp.domain.models import Actor, Status
 from chatapp.domain.rooms import EVERYONE
 from chatapp.protocol.outgoing import ROWS
 from chatapp.transport.sockets import fanout
-from chatapp.transport.sockets.connections import Connection
 from chatapp.transport.sockets.direct import DirectSocket
 from chatapp.transport.sockets.fanout import GATHER_SECONDS
 from chatapp.transport.sockets.lost_sessions import LostSessions, Session
@@ -26,6 +25,7 @@ from chatapp.transport.sockets.packets import Call
 from tests.e2e.wire import server_texts
 from tests.fakes import START
 from tests.protocol.test_outgoing import JUAN
+from tests.transport.authenticators import OPEN, connection
 from tests.transport.sockets.test_fanout import Server as FanoutServer
 from tests.transport.sockets.test_fanout import Wire
 
@@ -259,11 +259,11 @@ def test_an_acknowledgement_does_not_overtake_what_it_stands_for(server: Server)
 
     chat: Any = SimpleNamespace(presence=SimpleNamespace(set_status=set_status))
     unused: Any = None
-    namespace = ChatNamespace(chat, unused, unused, unused)
+    namespace = ChatNamespace(chat, unused, unused, unused, OPEN, scheduler=unused, clock=unused)
     namespace._set_server(server.server)
     for sid in ("a", "b"):
         server.connect(sid, "counting", EVERYONE)
-        namespace._connections[sid] = Connection(sid, "127.0.0.1", "en", user_id=sid)
+        namespace._connections[sid] = connection(sid, sid)
     answer = namespace.trigger_event(Call("user_status", ({"userId": "a", "status": "busy"},), wants_ack=True), "a")
     assert answer is not None
     assert answer["ok"], answer

@@ -20,8 +20,10 @@ from chatapp.domain.events import (
     TypingChanged,
     UserConnected,
     UserDisconnected,
+    UserStatusChanged,
 )
-from chatapp.domain.rooms import EVERYONE
+from chatapp.domain.models import Status
+from chatapp.domain.rooms import EVERYONE, UNBOUNDED, filial_room
 from chatapp.protocol import outgoing
 from chatapp.protocol.outgoing import Outgoing
 from chatapp.transport.sockets.lost_sessions import LostSessions
@@ -185,3 +187,44 @@ def test_a_user_who_is_gone_is_told_to_everyone(sockets: Sockets) -> None:
     sockets.publisher.publish(UserDisconnected("juan", START))
     assert sockets.by() == {"user_disconnected": {"maria-1", "maria-2", "ana-1", "juan-1"}}
     assert sockets.bus.published == [(EVERYONE, UserDisconnected("juan", START))]
+
+
+PARTS = {
+    "maria-1": (filial_room("lima"), filial_room("cusco")),
+    "maria-2": (UNBOUNDED,),
+    "ana-1": (filial_room("puno"),),
+    "juan-1": (filial_room("cusco"),),
+}
+
+
+@pytest.mark.parametrize("is_from_elsewhere", [False, True])
+@pytest.mark.parametrize(
+    ("visible_to", "heard"),
+    [
+        (None, {"maria-1", "maria-2", "ana-1", "juan-1"}),
+        ((), {"maria-2"}),
+        (("cusco", "lima"), {"maria-1", "maria-2", "juan-1"}),
+        (("puno",), {"maria-2", "ana-1"}),
+    ],
+    ids=str,
+)
+def test_presence_is_told_to_those_who_may_know(
+    sockets: Sockets, visible_to: tuple[str, ...] | None, heard: set[str], is_from_elsewhere: bool
+) -> None:
+    """Each once, also where two branches are shared; the other workers hear of it as of everything for everyone."""
+    for name, parts in PARTS.items():
+        sockets.rooms.admit(sockets.sids[name], name.partition("-")[0], parts=parts)
+    elsewhere = replace(JUAN, id="elsewhere")
+    events = [
+        UserConnected(elsewhere, visible_to),
+        UserDisconnected("elsewhere", START, visible_to),
+        UserStatusChanged("elsewhere", Status.AWAY, START, visible_to=visible_to),
+    ]
+    if is_from_elsewhere:
+        for event in events:
+            sockets.publisher.deliver(event, rooms=(EVERYONE,))
+    else:
+        sockets.publisher.publish(*events)
+        assert sockets.bus.published == [(EVERYONE, event) for event in events]
+    told = sockets.by()
+    assert told == dict.fromkeys(("user_connected", "user_disconnected", "user_status_update"), heard)

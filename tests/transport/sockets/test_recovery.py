@@ -17,10 +17,11 @@ from flask import Flask
 
 from chatapp import wiring
 from chatapp.adapters.local_bus import LocalBus
+from chatapp.adapters.system import SystemClock
 from chatapp.domain.commands import CreateConversation, RemoveParticipant
 from chatapp.domain.errors import StoreUnavailable
 from chatapp.domain.events import MessageSent, ResyncNeeded, WorkerBeat
-from chatapp.domain.models import Actor
+from chatapp.domain.models import OPERATOR, Actor
 from chatapp.domain.rooms import EVERYONE, conversation_room
 from chatapp.ports import Bus
 from chatapp.settings import Settings
@@ -35,6 +36,7 @@ from chatapp.transport.sockets.recovery import Recovery
 from chatapp.transport.sockets.rooms import SocketRooms
 from tests.e2e.wire import server_texts
 from tests.fakes import FakeBus, JoinedBuses, ManualScheduler
+from tests.transport.authenticators import OPEN
 
 KEEP_SECONDS = 120
 JAVASCRIPT, PYTHON = "EIO=4&transport=websocket", "transport=websocket&EIO=4&t=1700000000.1234"
@@ -151,7 +153,15 @@ class Worker:
         publisher = SocketPublisher(self.server, rooms, bus)
         self.chat = wiring.build_chat(settings, publisher, rooms, bus, self.recovery)
         self.recovery.serve(self.chat, self.server.manager)
-        self.namespace = ChatNamespace(self.chat, settings, RateLimits(app, settings), self.recovery)
+        self.namespace = ChatNamespace(
+            self.chat,
+            settings,
+            RateLimits(app, settings),
+            self.recovery,
+            OPEN,
+            scheduler=scheduler,
+            clock=SystemClock(),
+        )
         self.server.register_namespace(self.namespace)
         answer_connects(self.server, self.namespace.greet)
         self._numbers = iter(range(10**6))
@@ -173,7 +183,7 @@ class Worker:
         return self.chat.conversations.create(command, actor=Actor(members[0]))[0].id
 
     def online(self, user_id: str) -> bool:
-        return self.chat.users.get(user_id).status != "offline"
+        return self.chat.users.get(user_id, actor=OPERATOR).status != "offline"
 
     def counts(self, conversation: str, user_id: str) -> bool:
         return self.chat.messages._audience.counts(conversation, user_id)
@@ -469,7 +479,7 @@ def test_of_a_group_that_is_gone_nothing_is_told(worker: Worker) -> None:
     bea.enter(group).heard()
     bea.lose()
     ana.say(group, "too late")
-    worker.chat.conversations.delete(group)
+    worker.chat.conversations.delete(group, actor=OPERATOR)
     assert not worker.recovery.lost.hears(conversation_room(group))
     assert bea.come_back()
     assert bea.names() == ["group_deleted"]
@@ -480,10 +490,10 @@ def test_a_user_who_is_deleted_does_not_come_back(worker: Worker, when: str) -> 
     bea = worker.client("bea")
     bea.lose()
     if when == "before":
-        worker.chat.users.delete("bea")
+        worker.chat.users.delete("bea", actor=OPERATOR)
         assert not bea.come_back()
     else:
-        with meanwhile(worker.chat.store.users, "get", lambda: worker.chat.users.delete("bea")):
+        with meanwhile(worker.chat.store.users, "get", lambda: worker.chat.users.delete("bea", actor=OPERATOR)):
             assert not bea.come_back()
     assert not worker.recovery.keeps("bea")
 

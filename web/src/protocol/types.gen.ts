@@ -132,6 +132,21 @@ export type Failure = {
   retryAfterMs?: number;
 };
 
+export type FileLink = {
+  url: string;
+  signedUrl: string | null;
+  expiresAt: string | null;
+  code: string | null;
+};
+
+export type FileLinks = {
+  links: (FileLink)[];
+};
+
+export type FileLinksBody = {
+  urls: (string)[];
+};
+
 export type GroupDeleted = {
   conversationId: string;
   conversationName: string;
@@ -392,6 +407,10 @@ export type Readiness = {
   checks: Record<string, string>;
 };
 
+export type RefreshToken = {
+  token: string;
+};
+
 export type Refusal = {
   ok: false;
   error: Failure;
@@ -407,6 +426,17 @@ export type ReplySent = {
   messageId: string;
   conversationId: string;
   timestamp: string;
+};
+
+export type Revocation = {
+  /** Null: everybody's */
+  userId: string | null;
+  before: string;
+};
+
+export type RevokeTokens = {
+  userId?: string | null;
+  before?: string | null;
 };
 
 export type RoomMember = {
@@ -509,6 +539,21 @@ export type Synced = {
   truncated: boolean;
   /** Why there are no changes */
   error: Failure | null;
+};
+
+export type TokenExpired = {
+  /** token_expired or token_revoked */
+  code: string;
+};
+
+export type TokenExpiring = {
+  /** Milliseconds until this connection is closed */
+  inMs: number;
+};
+
+export type TokenRefreshed = {
+  /** Null in open mode */
+  expiresAt: string | null;
 };
 
 export type Typing = {
@@ -661,6 +706,8 @@ export type UsersAdded = {
 export interface ClientEvents {
   /** Come online as this user */
   user_join: { payload: UserJoin; data: User };
+  /** Go on with a newer token of the same user */
+  refresh_token: { payload: RefreshToken; data: TokenRefreshed };
   /** Go offline; the connection stays */
   user_leave: { payload: UserLeave; data: null };
   /** Hear a conversation; only its participants may */
@@ -757,4 +804,8 @@ export interface ServerEvents {
   error: ErrorEvent;
   /** This worker is being replaced or stopped: the socket goes on until it is closed, then the client connects anew */
   server_draining: ServerDraining;
+  /** The connection's token is good for another minute at most; refresh_token goes on with a newer one */
+  token_expiring: TokenExpiring;
+  /** The connection's token is good no more, and the connection is closed */
+  token_expired: TokenExpired;
 }
