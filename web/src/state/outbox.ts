@@ -47,16 +47,17 @@ export class Outbox {
   readonly #lanes = new SingleFlight();
   readonly #uploads = new Map<string, Upload>();
   #retryMs = RETRY_FIRST_MS;
+  #queuedAt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly needs: OutboxNeeds) {}
 
-  /** Durable when this returns; it is shown at once. */
+  /** Durable before it is shown: what is seen outlives the tab. */
   async add(message: NewMessage): Promise<void> {
     const { userId, now, newId, store } = this.needs;
     const item: Outgoing = { ...message, clientMessageId: newId(), userId, queuedAt: this.#after(now()), failure: null };
-    this.items.value = [...this.items.peek(), shown(item)];
     await store.put(item);
+    if (!this.#find(item.clientMessageId)) this.items.value = [...this.items.peek(), shown(item)];
     this.needs.tellTabs();
     void this.flush();
   }
@@ -185,7 +186,8 @@ export class Outbox {
 
   /** Two messages of one millisecond keep their order. */
   #after(now: number): number {
-    return Math.max(now, (this.items.peek().at(-1)?.queuedAt ?? 0) + 1);
+    this.#queuedAt = Math.max(now, this.#queuedAt + 1);
+    return this.#queuedAt;
   }
 
   #show(clientMessageId: string, part: Partial<Pending>): void {

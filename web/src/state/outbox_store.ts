@@ -27,26 +27,38 @@ interface Schema extends DBSchema {
   outbox: { key: string; value: Outgoing; indexes: { byUser: string } };
 }
 
+/** In a browser that keeps no databases it lasts as long as the tab. */
 export class IndexedDbOutbox implements OutboxStore {
-  readonly #database: Promise<IDBPDatabase<Schema>>;
+  readonly #database: Promise<IDBPDatabase<Schema> | null>;
+  readonly #inThisTab = new Map<string, Outgoing>();
 
   constructor(name = 'chatapp') {
-    this.#database = openDB<Schema>(name, 1, {
-      upgrade(database) {
-        database.createObjectStore('outbox', { keyPath: 'clientMessageId' }).createIndex('byUser', 'userId');
-      },
-    });
+    this.#database = opened(name).catch(() => null);
   }
 
   async all(userId: string): Promise<Outgoing[]> {
-    return (await this.#database).getAllFromIndex('outbox', 'byUser', userId);
+    const database = await this.#database;
+    if (database) return database.getAllFromIndex('outbox', 'byUser', userId);
+    return [...this.#inThisTab.values()].filter((item) => item.userId === userId);
   }
 
   async put(item: Outgoing): Promise<void> {
-    await (await this.#database).put('outbox', item);
+    const database = await this.#database;
+    if (database) await database.put('outbox', item);
+    else this.#inThisTab.set(item.clientMessageId, item);
   }
 
   async remove(clientMessageId: string): Promise<void> {
-    await (await this.#database).delete('outbox', clientMessageId);
+    const database = await this.#database;
+    if (database) await database.delete('outbox', clientMessageId);
+    else this.#inThisTab.delete(clientMessageId);
   }
+}
+
+async function opened(name: string): Promise<IDBPDatabase<Schema>> {
+  return openDB<Schema>(name, 1, {
+    upgrade(database) {
+      database.createObjectStore('outbox', { keyPath: 'clientMessageId' }).createIndex('byUser', 'userId');
+    },
+  });
 }

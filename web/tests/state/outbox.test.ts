@@ -258,6 +258,19 @@ describe('the outbox', () => {
 });
 
 describe('the browser’s store of outgoing messages', () => {
+  it('lasts as long as the tab where the browser keeps no databases', async () => {
+    const refused = vi.spyOn(indexedDB, 'open').mockImplementation(() => {
+      throw new DOMException('not here', 'SecurityError');
+    });
+    const database = new IndexedDbOutbox('refused');
+    const item = { ...TEXT, clientMessageId: 'x', userId: ME, queuedAt: 1, failure: null };
+    await database.put(item);
+    expect(await database.all(ME)).toEqual([item]);
+    await database.remove('x');
+    expect(await database.all(ME)).toEqual([]);
+    refused.mockRestore();
+  });
+
   it('keeps an item with its bytes by user, until it is removed', async () => {
     const database = new IndexedDbOutbox('outbox-test');
     const item = { ...FILE, clientMessageId: 'x', userId: ME, queuedAt: 1, failure: null };

@@ -1,0 +1,97 @@
+"""People who use the web client, each in a browser context of their own, on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.e2e.server import Server, running
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WAIT_MS = 15_000
+"""For what a busy machine takes its time for; nothing waits that long in vain but a failure."""
+
+DESK = {"width": 1280, "height": 800}
+
+expect.set_options(timeout=WAIT_MS)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@dataclass
+class Stage:
+    """One server and who is on it. Whatever a page complains of is a failure at the end."""
+
+    server: Server
+    browser: Browser
+    complaints: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def context(self, script: str = "", **options: Any) -> BrowserContext:
+        context = self.browser.new_context(**{"viewport": DESK, "locale": "en-GB", **options})
+        context.set_default_timeout(WAIT_MS)
+        if script:
+            context.add_init_script(script)
+        self.contexts.append(context)
+        return context
+
+    def visit(self, context: BrowserContext) -> Page:
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda said: self._heard(said.text))
+        page.goto(self.server.url)
+        return page
+
+    def sign_in(self, name: str, **options: Any) -> Page:
+        page = self.visit(self.context(**options))
+        page.get_by_label("Your name").fill(name)
+        page.get_by_label("E-mail").fill(f"{name.lower()}@example.com")
+        page.get_by_role("button", name="Start chatting").click()
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+        expect(page.locator(".me-status")).to_have_text("Online")
+        return page
+
+    def _heard(self, text: str) -> None:
+        if "Content Security Policy" in text:
+            self.complaints.append(text)
+
+
+@pytest.fixture
+def stage(tmp_path: Path, browser: Browser) -> Iterator[Stage]:
+    with running(tmp_path / "server") as server:
+        stage = Stage(server, browser)
+        yield stage
+        for context in stage.contexts:
+            context.close()
+    assert stage.complaints == []
+
+
+def open_private(page: Page, name: str) -> None:
+    page.get_by_role("tab", name="People").click()
+    page.locator(".sidebar-list .item", has_text=name).click()
+    expect(page.locator(".conversation-title")).to_contain_text(name)
+
+
+def say(page: Page, text: str) -> None:
+    page.locator(".composer textarea").fill(text)
+    page.keyboard.press("Enter")
