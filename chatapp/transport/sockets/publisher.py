@@ -31,9 +31,12 @@ class SocketPublisher:
     def deliver(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         for row in self._rows_of(event):
             audience = row.audience(event)
-            self._emit(row, event, audience, [room for room in audience.rooms if rooms is None or room in rooms])
+            heard_in = audience.rooms if rooms is None else [room for room in audience.rooms if room in rooms]
+            self._emit(row, event, audience, heard_in)
 
     def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
+        if self._bus.is_alone:
+            return
         if rooms is None:
             rooms = dict.fromkeys(room for row in self._rows_of(event) for room in row.audience(event).rooms)
         self._bus.publish(rooms, event)
@@ -41,7 +44,7 @@ class SocketPublisher:
     def _rows_of(self, event: Event) -> list[Outgoing[Any]]:
         return [row for row in self._rows.get(type(event), ()) if row.when(event)]
 
-    def _emit(self, row: Outgoing[Any], event: Event, audience: Audience, rooms: list[str]) -> None:
+    def _emit(self, row: Outgoing[Any], event: Event, audience: Audience, rooms: Collection[str]) -> None:
         if not rooms:
             return
         try:
