@@ -431,6 +431,8 @@ class Bus(Protocol):
     when its engine fails; then it says so, and the store knows."""
 
     worker_id: str
+    is_alone: bool
+    """There is no other worker, ever: what is published goes nowhere."""
 
     def start(self, receive: Callable[[str, str, Event], None], *, recovered: Callable[[], None]) -> None:
         """``receive(room, origin, event)`` gets what others publish; ``recovered()`` is called whenever anything may

@@ -218,6 +218,8 @@ class JoinedBuses:
 class FakeBus:
     """One worker's bus: deaf and dumb between ``cut`` and ``join``, and gone after ``kill``."""
 
+    is_alone = False
+
     def __init__(self, worker_id: str, joined: JoinedBuses | None = None) -> None:
         self.worker_id = worker_id
         self.hears = True
