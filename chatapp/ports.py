@@ -462,6 +462,9 @@ class Rooms(Protocol):
     def admit(self, socket_id: str, user_id: str, *, parts: Collection[str] = ()) -> None:
         """The socket hears what is for this user and what is for everyone, and for these parts of everyone."""
 
+    def set_parts(self, socket_id: str, parts: Collection[str]) -> None:
+        """If it hears what is for everyone, then of the parts of everyone these and no others."""
+
     def dismiss(self, socket_id: str, user_id: str) -> None:
         """The socket hears nothing any more, of any conversation either."""
 
