@@ -6,6 +6,8 @@ import { Services } from './ui/services';
 import './ui/styles/index.css';
 import './ui/styles/page.css';
 
+const AGAIN_MS = 2_000;
+
 async function start(): Promise<void> {
   const base = location.origin;
   const services = new Services(base, await fetchConfig(base), window.chatapp);
@@ -13,4 +15,9 @@ async function start(): Promise<void> {
   render(<Root services={services} routed />, document.getElementById('app')!);
 }
 
-void start();
+/** A server that is just starting will answer in a moment. */
+function startSoon(): void {
+  start().catch(() => setTimeout(startSoon, AGAIN_MS));
+}
+
+startSoon();

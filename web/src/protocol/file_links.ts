@@ -1,13 +1,11 @@
 import type { Rest } from './rest';
-
-interface Link {
-  url: string;
-  signedUrl?: string | null;
-  expiresAt?: string | null;
-}
+import type { FileLinks as FileLinksAnswer } from './types.gen';
 
 /** A signed URL is asked for anew when it has less than this to live. */
 const SPARE_MS = 60_000;
+
+/** The server signs no more in one request. */
+const AT_ONCE_MAX = 100;
 
 /** Where `<img>` and `<audio>` find a file: they send no token, so in jwt mode the URL is signed for this user. */
 export class FileLinks {
@@ -40,12 +38,17 @@ export class FileLinks {
   async #ask(): Promise<void> {
     const waiting = this.#waiting ?? new Map<string, never>();
     this.#waiting = null;
-    const links = await this.rest.post<{ links: Link[] }>('/api/files/links', { urls: [...waiting.keys()] }).catch(() => ({ links: [] }));
-    for (const { url, signedUrl, expiresAt } of links.links) {
-      if (signedUrl && expiresAt) this.#signed.set(url, { url: this.rest.url(signedUrl), until: Date.parse(expiresAt) });
-    }
+    const urls = [...waiting.keys()];
+    for (let from = 0; from < urls.length; from += AT_ONCE_MAX) await this.#request(urls.slice(from, from + AT_ONCE_MAX));
     for (const [fileUrl, resolves] of waiting) {
       for (const resolve of resolves) resolve(this.#signed.get(fileUrl)?.url ?? null);
+    }
+  }
+
+  async #request(urls: readonly string[]): Promise<void> {
+    const { links } = await this.rest.post<FileLinksAnswer>('/api/files/links', { urls }).catch(() => ({ links: [] }));
+    for (const { url, signedUrl, expiresAt } of links) {
+      if (signedUrl && expiresAt) this.#signed.set(url, { url: this.rest.url(signedUrl), until: Date.parse(expiresAt) });
     }
   }
 }

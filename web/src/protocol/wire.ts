@@ -55,6 +55,12 @@ export class SocketWire implements Wire {
       // The library comes back by itself, but not after a goodbye of the server's.
       if (reason === 'io server disconnect') this.#socket.connect();
     });
+    // A newer token comes back by `renewed`. Without one the server ends the connection, and the next begins with it.
+    this.on('token_expiring', () => {
+      proof.renew();
+      void proof.token();
+    });
+    this.on('token_expired', () => proof.renew());
     this.#socket.on('connect_error', (error) => this.#refused(error, proof));
   }
 
@@ -80,6 +86,12 @@ export class SocketWire implements Wire {
 
   on<E extends ServerEvent>(event: E, handler: (data: ServerEvents[E]) => void): void {
     (this.#socket as { on(event: string, handler: (data: never) => void): void }).on(event, handler);
+  }
+
+  /** There is another token: the connection goes on with it, or begins. */
+  renewed(token: string): void {
+    if (this.#socket.connected) this.#socket.emit('refresh_token', { token } satisfies Payload<'refresh_token'>);
+    else this.connect();
   }
 
   onConnection(handler: (change: Connection) => void): void {

@@ -39,16 +39,16 @@ export class Services {
   /** Started; the function ends it. */
   chat(me: Me): [Chat, () => void] {
     const tabs = new Tabs(`chatapp outbox ${me.id}`, () => void chat.outbox.load());
+    const wire = new SocketWire({ url: this.base, path: this.config.socketPath, proof: this.proof, userId: me.id });
     const chat: Chat = new Chat({
-      me, rest: this.rest, upload: uploader(this.rest), store: new IndexedDbOutbox(), shelf: localStorage,
-      wire: new SocketWire({ url: this.base, path: this.config.socketPath, proof: this.proof, userId: me.id }),
+      me, wire, rest: this.rest, upload: uploader(this.rest), store: new IndexedDbOutbox(), shelf: localStorage,
       lock: tabLock, now: Date.now, newId, tellTabs: () => tabs.tell(),
       onNotice: (notice) => notify(notice, this.preferences, chat),
     });
     const drafts = ({ key }: StorageEvent) => chat.drafts.changedElsewhere(key);
     window.addEventListener('storage', drafts);
     chat.start();
-    const follow = this.host?.current.subscribe((token) => token !== null && chat.start()); // a better token than the last
+    const follow = this.host?.current.subscribe((token) => token !== null && wire.renewed(token));
     return [chat, () => {
       follow?.();
       window.removeEventListener('storage', drafts);

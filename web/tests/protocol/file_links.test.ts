@@ -23,6 +23,13 @@ describe('where files are', () => {
     expect(links.ready('/api/files/a')).toBe(urls[0]);
   });
 
+  it('is asked for in as many requests as the server’s hundred needs', async () => {
+    const server = rest({ links: [] });
+    const links = new FileLinks(server, true);
+    await Promise.all(Array.from({ length: 201 }, (_, index) => links.sign(`/api/files/${index}`)));
+    expect(vi.mocked(server.post).mock.calls.map(([, body]) => (body as { urls: string[] }).urls.length)).toEqual([100, 100, 1]);
+  });
+
   it('is asked for anew shortly before it ends', async () => {
     let now = NOW;
     const links = new FileLinks(rest({ links: [signed('/api/files/a', 900_000)] }), true, () => now);

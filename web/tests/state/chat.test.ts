@@ -217,7 +217,10 @@ describe('the chat', () => {
     await vi.advanceTimersByTimeAsync(1_000);
     expect(wire.payloads('mark_messages_as_read')).toEqual([]);
     chat.reading.look('c1');
+    await vi.advanceTimersByTimeAsync(200);
     wire.hear('message_received', aMessage(5));
+    await vi.advanceTimersByTimeAsync(200);
+    expect(wire.payloads('mark_messages_as_read')).toEqual([]);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(wire.payloads('mark_messages_as_read')).toEqual([{ conversationId: 'c1' }]);
     expect(chat.inbox.get('c1')?.unreadCount).toBe(0);

@@ -28,6 +28,12 @@ describe('the inbox', () => {
     expect(inbox.get('c1')?.unreadCount).toBe(1);
   });
 
+  it('is not taken back by an older message that comes late', () => {
+    inbox.messageCame(aMessage(5));
+    inbox.messageCame(aMessage(4));
+    expect(inbox.get('c1')).toMatchObject({ lastSeq: 5, lastMessage: 'message 5', unreadCount: 2 });
+  });
+
   it('follows the read mark of another device, forward only', () => {
     inbox.messageCame(aMessage(4));
     inbox.messageCame(aMessage(5));

@@ -92,6 +92,36 @@ describe('the outbox', () => {
     expect([one.items.value, other.items.value]).toEqual([[], []]);
   });
 
+  it('does not send again what another tab has sent while it waited for its turn', async () => {
+    const one = aTab();
+    await one.add(TEXT);
+    await settled();
+    online();
+    let turn: () => void = () => undefined;
+    const itsTurn = new Promise((resolve) => (turn = () => resolve(null)));
+    const other = aTab({ lock: async (name, work) => (await itsTurn, lock(name, work)) });
+    const flushed = other.flush();
+    await settled();
+    wire.asked.length = 0;
+    await one.flush();
+    turn();
+    await flushed;
+    expect(wire.payloads('send_message')).toHaveLength(1);
+    expect(other.items.value).toEqual([]);
+  });
+
+  it('keeps the order of what was written within a millisecond, whatever order the store gives it in', async () => {
+    let name = 'z';
+    const outbox = aTab({ newId: () => (name = String.fromCharCode(name.charCodeAt(0) - 1)) });
+    for (const content of ['one', 'two', 'three']) await outbox.add({ ...TEXT, content });
+    await settled();
+    const byKey = { all: async () => [...(await store.all(ME))].sort((a, b) => (a.clientMessageId < b.clientMessageId ? -1 : 1)) };
+    const reopened = aTab({ store: { put: (item) => store.put(item), remove: (id) => store.remove(id), ...byKey } });
+    online();
+    await reopened.flush();
+    expect(sent.map(({ content }) => content)).toEqual(['one', 'two', 'three']);
+  });
+
   it('sends what another tab had begun when that tab has gone', async () => {
     wire.answers.send_message = () => new Promise(() => undefined); // that tab never hears the answer
     const gone = aTab({ lock: (_name, work) => { void work(); return Promise.resolve(true); } });
