@@ -431,6 +431,8 @@ class Bus(Protocol):
     when its engine fails; then it says so, and the store knows."""
 
     worker_id: str
+    is_alone: bool
+    """There is no other worker, ever: what is published goes nowhere."""
 
     def start(self, receive: Callable[[str, str, Event], None], *, recovered: Callable[[], None]) -> None:
         """``receive(room, origin, event)`` gets what others publish; ``recovered()`` is called whenever anything may
@@ -459,6 +461,9 @@ class Rooms(Protocol):
 
     def admit(self, socket_id: str, user_id: str, *, parts: Collection[str] = ()) -> None:
         """The socket hears what is for this user and what is for everyone, and for these parts of everyone."""
+
+    def set_parts(self, socket_id: str, parts: Collection[str]) -> None:
+        """If it hears what is for everyone, then of the parts of everyone these and no others."""
 
     def dismiss(self, socket_id: str, user_id: str) -> None:
         """The socket hears nothing any more, of any conversation either."""

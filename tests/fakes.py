@@ -134,8 +134,12 @@ class RecordingRooms:
     # ------------------------------------------------------------ the port
     def admit(self, socket_id: str, user_id: str, *, parts: Collection[str] = ()) -> None:
         self.calls.append(("admit", socket_id, user_id))
-        self.parts[socket_id] = tuple(parts)
         self._users[socket_id] = user_id
+        self.set_parts(socket_id, parts)
+
+    def set_parts(self, socket_id: str, parts: Collection[str]) -> None:
+        if socket_id in self._users:
+            self.parts[socket_id] = tuple(parts)
 
     def dismiss(self, socket_id: str, user_id: str) -> None:
         self.calls.append(("dismiss", socket_id, user_id))
@@ -217,6 +221,8 @@ class JoinedBuses:
 
 class FakeBus:
     """One worker's bus: deaf and dumb between ``cut`` and ``join``, and gone after ``kill``."""
+
+    is_alone = False
 
     def __init__(self, worker_id: str, joined: JoinedBuses | None = None) -> None:
         self.worker_id = worker_id

@@ -9,6 +9,7 @@ from chatapp.domain.events import Event
 
 class LocalBus:
     worker_id = "alone"
+    is_alone = True
     hears = True
 
     def start(self, receive: Callable[[str, str, Event], None], *, recovered: Callable[[], None]) -> None: ...

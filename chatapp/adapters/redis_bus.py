@@ -43,6 +43,8 @@ Receive = Callable[[str, str, Event], None]
 
 
 class RedisBus:
+    is_alone = False
+
     def __init__(self, url: str, *, worker_id: str) -> None:
         self.worker_id = worker_id
         self._client = _client(url)

@@ -15,10 +15,15 @@ def filial_room(filial: str) -> str:
     return FILIAL + filial
 
 
+def is_part(room: str) -> bool:
+    """Whether only some of everyone are in it."""
+    return room == UNBOUNDED or room.startswith(FILIAL)
+
+
 def channel_of(room: str) -> str:
     """The room under which workers tell each other what is told in this one: parts of everyone are no rooms of the
     bus."""
-    return EVERYONE if room == UNBOUNDED or room.startswith(FILIAL) else room
+    return EVERYONE if is_part(room) else room
 
 
 def user_room(user_id: str) -> str:

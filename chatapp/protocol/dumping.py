@@ -1,13 +1,14 @@
 """How a schema dumps, worked out once from its fields.
 
 marshmallow asks each field of each object anew what it is and where its value lives; a message of 22 fields takes it
-some 40 µs, and the same from here 3. The declaration stays the schema's own.
+some 40 µs, and the same from here 2. The declaration stays the schema's own; what it means is written down as Python,
+as ``dataclasses`` do for ``__init__``, because to look names up in lists takes half as long again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from operator import attrgetter, itemgetter
+from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any, Protocol, runtime_checkable
 
 from marshmallow import fields, missing
@@ -27,24 +28,20 @@ class Plain(Protocol):
         """Of a value that is not None."""
 
 
+SOURCE = """
+def dump(obj):
+    try:
+        return {{{of_mapping}}} if isinstance(obj, dict) else {{{of_object}}}
+    except (KeyError, AttributeError):  # of the object, which has not all of them
+        return dump_what_there_is(obj)
+"""
+
+
 def make_dump(declared: Mapping[str, fields.Field[Any]]) -> Callable[[Any], dict[str, Any]]:
     """A function that dumps one object or mapping to what the schema with these fields would."""
     keys = [field.data_key or name for name, field in declared.items()]
     names = [field.attribute or name for name, field in declared.items()]
     converts = [_converter(field, name) for name, field in declared.items()]
-    to_convert = [(number, convert) for number, convert in enumerate(converts) if convert is not None]
-    items_of, attributes_of = _all_at_once(itemgetter, names), _all_at_once(attrgetter, names)
-
-    def dump(obj: Any) -> dict[str, Any]:
-        try:
-            values = list(items_of(obj) if isinstance(obj, dict) else attributes_of(obj))
-        except (KeyError, AttributeError):  # as a mapping of another kind has none
-            return dump_what_there_is(obj)
-        for number, convert in to_convert:
-            value = values[number]
-            if value is not None:
-                values[number] = convert(value)
-        return dict(zip(keys, values, strict=True))
 
     def dump_what_there_is(obj: Any) -> dict[str, Any]:
         said = {}
@@ -55,17 +52,24 @@ def make_dump(declared: Mapping[str, fields.Field[Any]]) -> Callable[[Any], dict
                 said[key] = value if value is None or convert is None else convert(value)
         return said
 
+    def written(value_of: str) -> str:
+        values = [value_of.format(name) for name in names]
+        return ", ".join(
+            f"{key!r}: {value if convert is None else f'None if (value := {value}) is None else convert{n}(value)'}"
+            for n, (key, value, convert) in enumerate(zip(keys, values, converts, strict=True))
+        )
+
+    known: dict[str, Any] = {f"convert{n}": convert for n, convert in enumerate(converts)}
+    known["dump_what_there_is"] = dump_what_there_is
+    source = SOURCE.format(of_mapping=written("obj[{!r}]"), of_object=written("obj.{}"))
+    exec(source, known)  # noqa: S102 - of names that our own schemas declare
+    dump: Callable[[Any], dict[str, Any]] = known["dump"]
     return dump
 
 
-def _all_at_once(getter: Callable[..., Callable[[Any], Any]], names: list[str]) -> Callable[[Any], Iterable[Any]]:
-    """``getter`` gives a tuple only for several names."""
-    if len(names) > 1:
-        return getter(*names)
-    return lambda obj: [getter(name)(obj) for name in names]
-
-
 def _converter(field: fields.Field[Any], name: str) -> Convert | None:
+    if isinstance(field, Plain):
+        return field.plain
     if isinstance(field, fields.Nested):
         one = make_dump(field.schema.dump_fields)
         return _list_converter(one) if field.many else one
@@ -75,8 +79,6 @@ def _converter(field: fields.Field[Any], name: str) -> Convert | None:
         return attrgetter("_value_")  # a quarter of what ``value`` takes
     if isinstance(field, AS_THEY_ARE):
         return None
-    if isinstance(field, Plain):
-        return field.plain
     return lambda value: field._serialize(value, name, None)
 
 

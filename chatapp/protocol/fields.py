@@ -21,6 +21,8 @@ CONTENT_MAX_BYTES = 16 * 1024
 """docs/protocol.md: a message's content is at most 16 kB, counted in UTF-8."""
 MEMBERS_MAX = 5000
 TAGS_MAX = 100
+RECURRING_MAX = 256
+"""Dumped objects that a field keeps."""
 
 
 def camelcase(name: str) -> str:
@@ -37,7 +39,7 @@ def wire_time(at: datetime) -> str:
     global _latest_time  # noqa: PLW0603 - one tuple, replaced whole
     latest, text = _latest_time
     if at is not latest:
-        text = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        text = at.isoformat("T", "milliseconds").replace("+00:00", "Z")
         _latest_time = (at, text)
     return text
 
@@ -190,6 +192,23 @@ class Moment(fields.AwareDateTime):
         except OverflowError as exc:  # UTC has one year less than the zone
             raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from exc
         return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+class Recurring(fields.Nested):
+    """One of a few objects that never change and are told again and again, as the senders of a history are: each is
+    dumped once, and what is made of it is not to be changed by who gets it."""
+
+    def __init__(self, nested: type[WireSchema], **kwargs: Any) -> None:
+        super().__init__(nested, **kwargs)
+        self._told: dict[int, tuple[Any, Any]] = {}  # by identity, which is the object's as long as it is in here
+
+    def plain(self, value: Any) -> Any:
+        known = self._told.get(id(value))
+        if known is None:
+            if len(self._told) >= RECURRING_MAX:
+                self._told.clear()
+            known = self._told[id(value)] = (value, self.schema.dump(value))
+        return known[1]
 
 
 class Several(fields.List[Any]):

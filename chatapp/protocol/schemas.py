@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from marshmallow import fields, validate
 
 from chatapp.domain.models import ConversationType, Message, MessageType, Status
-from chatapp.protocol.fields import Time, WireSchema
+from chatapp.protocol.fields import Recurring, Time, WireSchema
 
 STATUSES = [status.value for status in Status]
 MESSAGE_TYPES = [kind.value for kind in MessageType]
@@ -80,7 +80,7 @@ class MessageSchema(WireSchema):
     is_deleted = fields.Boolean(required=True)
     timestamp = Time(required=True)
     created_at = Time(required=True)
-    sender = fields.Nested(SenderSchema, required=True)
+    sender = Recurring(SenderSchema, required=True)
     client_message_id = fields.String(required=True, allow_none=True)
 
     _latest: ClassVar[tuple[Any, Any]] = (None, None)

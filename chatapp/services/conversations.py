@@ -19,6 +19,7 @@ from chatapp.domain.commands import (
 from chatapp.domain.errors import (
     ConversationNotFound,
     InvalidData,
+    NotAGroup,
     NotAParticipant,
     NotGroupCreator,
     UnknownUsers,
@@ -257,23 +258,32 @@ class ConversationService:
         is_known_as_group = before.is_group or actor.standing is not Standing.TRUSTED
         if is_known_as_group and membership_of(actor) not in (None, before.created_by):
             raise NotGroupCreator(conversationId=before.id, userId=actor.user_id)
+        _require_in_group(before, command.user_id)
         now, by = self._clock.now(), actor.user_id or before.created_by
         user, remover = self._profiles.find(command.user_id), self._profiles.find(by)
         self._audit.record(AuditAction.PARTICIPANT_REMOVE, f"conversation:{before.id}", actor, userId=command.user_id)
+        is_recorded = self._record_end(before, command.user_id, actor)
         departure = self._store.remove_participant(before.id, command.user_id, by=by, now=now)
         group = departure.conversation
         self._teller.let_go(group.id, command.user_id)
         self._tell_departure(UserRemovedFromGroup(group, user, by, remover.name, now), departure)
+        if departure.gone and not is_recorded:  # the others left meanwhile
+            self._record_deletion(before, actor)
         return group
 
     def leave_group(self, command: LeaveGroup, *, actor: Actor) -> UserLeftGroup:
         """Raises ConversationNotFound, NotAGroup, NotAParticipant, NotIdentified."""
-        user_id = require_name(actor)
+        return self.see_out(command.conversation_id, require_name(actor), actor=actor)
+
+    def see_out(self, conversation_id: str, user_id: str, *, actor: Actor) -> UserLeftGroup:
+        """The user leaves; ``actor`` is who has made them, and may have: often themself. As ``leave_group``."""
+        before = self.get(conversation_id)
         # After the write nothing should wait, or a later change would be told before this one.
-        self._profiles.prepare((user_id, *self.get(command.conversation_id).participants[:NEXT_OWNERS]))
+        self._profiles.prepare((user_id, *before.participants[:NEXT_OWNERS]))
         user, now = self._profiles.find(user_id), self._clock.now()
-        departure = self._store.remove_participant(command.conversation_id, user_id, by=user_id, now=now)
-        self._teller.let_go(command.conversation_id, user_id)
+        is_recorded = self._record_end(before, user_id, actor)
+        departure = self._store.remove_participant(conversation_id, user_id, by=user_id, now=now)
+        self._teller.let_go(conversation_id, user_id)
         owner = self._profiles.find(departure.new_owner_id) if departure.new_owner_id else None
         left = UserLeftGroup(
             conversation=departure.conversation,
@@ -285,7 +295,16 @@ class ConversationService:
             deleted_messages_count=departure.gone.messages if departure.gone else 0,
         )
         self._tell_departure(left, departure)
+        if departure.gone and not is_recorded:  # the others left meanwhile
+            self._record_deletion(before, actor)
         return left
+
+    def _record_end(self, before: Conversation, user_id: str, actor: Actor) -> bool:
+        """True when this is the last one, who takes the group and its messages along."""
+        is_last = before.is_group and before.participants == (user_id,)
+        if is_last:
+            self._record_deletion(before, actor)
+        return is_last
 
     def _tell_departure(self, event: UserRemovedFromGroup | UserLeftGroup, departure: Departure) -> None:
         if departure.gone:  # with all that could be told later
@@ -324,12 +343,15 @@ class ConversationService:
             if conversation.created_by != actor.user_id:
                 raise NotGroupCreator(conversationId=conversation_id, userId=actor.user_id)
         lost = self.get(conversation_id)
-        self._audit.record(
-            AuditAction.CONVERSATION_DELETE, f"conversation:{lost.id}", actor, name=lost.name, messages=lost.last_seq
-        )
+        self._record_deletion(lost, actor)
         gone = self._store.delete(conversation_id)
         self._close(gone)
         return gone
+
+    def _record_deletion(self, lost: Conversation, actor: Actor) -> None:
+        self._audit.record(
+            AuditAction.CONVERSATION_DELETE, f"conversation:{lost.id}", actor, name=lost.name, messages=lost.last_seq
+        )
 
     def recheck(self, conversation_id: str, user_id: str) -> None:
         """Let go of somebody who was taken out while we could not hear of it. Waits."""
@@ -355,6 +377,17 @@ class ConversationService:
         self._rooms.close(conversation_id)
         for user_id in tuple(self._presence.viewers(conversation_id)):
             self._presence.evict(conversation_id, user_id)
+
+
+def _require_in_group(conversation: Conversation, user_id: str) -> None:
+    """Asked before anything is recorded, or anybody could fill the audit log with removals that never were.
+
+    Raises NotAGroup, NotAParticipant.
+    """
+    if not conversation.is_group:
+        raise NotAGroup(conversationId=conversation.id)
+    if user_id not in conversation.participants:
+        raise NotAParticipant(conversationId=conversation.id, userId=user_id)
 
 
 def _rooms(conversation_id: str, *user_ids: str) -> tuple[str, ...]:

@@ -90,6 +90,10 @@ class PresenceService:
         self._tell_unread([arrival.updated(entry) for entry in entries], socket_id)
         return admitted
 
+    def renew(self, *, actor: Actor, socket_id: str) -> None:
+        """The actor's token is another now: the socket hears of the branches that it names. Raises StoreUnavailable."""
+        self._rooms.set_parts(socket_id, self._filials.rooms_of(actor))
+
     def _arrive(self, command: JoinChat, user_id: str) -> tuple[User, list[InboxEntry]]:
         self._following.user(user_id)
         user, entries = self._store.arrive(_profile(command), user_id=user_id, now=self._clock.now())

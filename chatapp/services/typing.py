@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chatapp.domain.commands import StartTyping, StopTyping
 from chatapp.domain.events import TypingChanged
-from chatapp.domain.models import Actor
+from chatapp.domain.models import Actor, Standing
 from chatapp.ports import EventPublisher, Presence, Scheduler, Store, Timer
 from chatapp.services.actors import require_name
 from chatapp.services.profiles import Profiles
@@ -34,9 +34,13 @@ class TypingService:
         self._writing: dict[tuple[str, str], _Writing] = {}
 
     def start(self, command: StartTyping, *, actor: Actor, socket_id: str) -> None:
-        """Raises NotIdentified, ConversationNotFound, NotAParticipant."""
+        """What the client says of the name is believed in open mode alone: others are shown it.
+
+        Raises NotIdentified, ConversationNotFound, NotAParticipant.
+        """
         user_id = self._require_writer(command.conversation_id, actor)
-        name = command.user_name or self._profiles.find(user_id).name
+        said = command.user_name if actor.standing is Standing.TRUSTED else None
+        name = said or self._profiles.find(user_id).name
         key = (command.conversation_id, user_id)
         known = self._writing.get(key)  # from here on nothing waits
         if known:

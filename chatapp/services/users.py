@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from chatapp.domain.audit import AuditAction
-from chatapp.domain.commands import ListUsers, RemoveParticipant, RevokeTokens, SaveUser
+from chatapp.domain.commands import ListUsers, RevokeTokens, SaveUser
 from chatapp.domain.errors import ConversationNotFound, InvalidData, NotAParticipant, UserNotFound
 from chatapp.domain.events import UserDeleted
 from chatapp.domain.models import Actor, Page, Scope, Standing, User
@@ -104,17 +104,16 @@ class UserService:
         self._revocations.revoke(RevokeTokens(user_id=user_id), actor=actor)
         for entry in self._inboxes.inbox(user_id):
             if entry.conversation.is_group:
-                self._take_out(entry.conversation.id, user_id)
+                self._take_out(entry.conversation.id, user_id, actor)
         self._users.delete(user_id)
         self._profiles.drop(user_id)
         self._rooms.disconnect(user_id)
         self._publisher.relay(UserDeleted(user_id), rooms=(user_room(user_id),))
         return user
 
-    def _take_out(self, conversation_id: str, user_id: str) -> None:
-        command = RemoveParticipant(conversation_id=conversation_id, user_id=user_id)
+    def _take_out(self, conversation_id: str, user_id: str, actor: Actor) -> None:
         with suppress(ConversationNotFound, NotAParticipant):  # since we looked: out is all that was wanted
-            self._conversations.remove_participant(command, actor=Actor(user_id))
+            self._conversations.see_out(conversation_id, user_id, actor=actor)
 
     def list_page(self, query: ListUsers, *, actor: Actor) -> Page[User]:
         """Online first, then by name. Raises InvalidData for a cursor it did not make, ScopeMissing."""

@@ -426,3 +426,24 @@ def test_what_was_refused_has_left_nothing(scene: Scene) -> None:
                 )
                 assert answer.status_code in (403, 404), operation
     assert everything() == before
+
+
+def test_a_token_of_another_branch_ends_what_is_heard_of_the_old_one(scene: Scene) -> None:
+    connections: list[Client] = []
+
+    def come(user_id: str, filial: str) -> Client:
+        connections.append(client := Client(scene.server.url, auth={"token": token(user_id, filials=[filial])}))
+        client.ok("user_join", {"userId": user_id, "name": user_id, "email": f"{user_id}@example.com"})
+        return client
+
+    try:
+        mover = come("mover", "lima")
+        come("mover-of-lima", "lima")
+        assert mover.expect("user_connected")["userId"] == "mover-of-lima"
+        mover.ok("refresh_token", {"token": token("mover", filials=["cusco"])})
+        come("late-of-lima", "lima")
+        come("late-of-cusco", "cusco")
+        assert mover.expect("user_connected")["userId"] == "late-of-cusco"
+    finally:
+        for client in connections:
+            client.close()

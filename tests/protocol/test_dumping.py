@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from marshmallow import Schema, fields
 
+from chatapp.domain.models import Sender
 from chatapp.protocol import outgoing, schemas
-from chatapp.protocol.fields import Time, WireSchema
+from chatapp.protocol.fields import RECURRING_MAX, Recurring, Time, WireSchema
 from tests.fakes import START
 from tests.protocol.test_outgoing import CASES, Case
 
@@ -58,3 +59,15 @@ def test_a_history_is_a_list_of_messages() -> None:
     (message,) = (case.event.message for case in CASES.values() if type(case.event).__name__ == "MessageEdited")  # type: ignore[attr-defined]
     page = schemas.MessageSchema(many=True)
     assert page.dump([message, message]) == Schema.dump(page, [message, message])
+
+
+def test_whoever_recurs_is_dumped_once_and_never_taken_for_another() -> None:
+    class Said(WireSchema):
+        sender = Recurring(schemas.SenderSchema)
+
+    people = [Sender(f"u{number}", f"Person {number}", None) for number in range(RECURRING_MAX + 10)]
+    schema = Said()
+    for person in people * 2:
+        assert schema.dump({"sender": person}) == Schema.dump(schema, {"sender": person})
+    first, again = (schema.dump({"sender": people[0]})["sender"] for _ in range(2))
+    assert first is again

@@ -15,6 +15,7 @@ from chatapp.domain.commands import (
     DeleteMessage,
     EditMessage,
     JoinChat,
+    LeaveGroup,
     ListPage,
     ListUsers,
     MarkAsRead,
@@ -30,6 +31,7 @@ from chatapp.domain.errors import (
     AdminOnly,
     ChatError,
     IdentityMismatch,
+    NotAGroup,
     NotAParticipant,
     NotGroupCreator,
     NotIdentified,
@@ -40,7 +42,7 @@ from chatapp.domain.errors import (
 from chatapp.domain.identity import Identity
 from chatapp.domain.models import OPERATOR, Actor, Conversation, Message, Scope, Standing, Status
 from chatapp.services.catching_up import CatchUpService
-from tests.services.conftest import World, store_down
+from tests.services.conftest import Overtake, World, store_down
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -387,3 +389,51 @@ def test_without_isolation_everybody_hears_of_everybody(world: World) -> None:
     come(world, "ana")
     assert world.rooms.parts == {"ana-1": ()}
     assert [event.visible_to for event in world.events() if hasattr(event, "visible_to")] == [None]
+
+
+# ---------------------------------------------------------------- what the audit log says of it
+def recorded(world: World) -> list[tuple[str, str, str]]:
+    return [(each.action, each.actor, each.target) for each in world.audit.page(after=0, limit=100)]
+
+
+@pytest.mark.parametrize("kind", ["group", "private"])
+def test_a_removal_that_cannot_be_is_not_recorded(world: World, kind: str) -> None:
+    conversation = world.group("ana", "bea") if kind == "group" else world.private("ana", "bea")
+    stranger = RemoveParticipant(conversation_id=conversation.id, user_id="dora" if kind == "group" else "bea")
+    with pytest.raises(NotAParticipant if kind == "group" else NotAGroup):
+        world.conversations.remove_participant(stranger, actor=user("ana"))
+    assert recorded(world) == []
+
+
+def test_who_leaves_last_is_recorded_as_the_one_who_deleted_the_group(world: World) -> None:
+    group = world.group("ana", "bea")
+    world.conversations.leave_group(LeaveGroup(conversation_id=group.id), actor=user("bea"))
+    assert recorded(world) == []
+    world.conversations.leave_group(LeaveGroup(conversation_id=group.id), actor=user("ana"))
+    assert recorded(world) == [("conversation.delete", "user:ana", f"conversation:{group.id}")]
+
+
+def test_a_group_that_goes_with_its_last_member_is_recorded(world: World) -> None:
+    group = world.group("ana")
+    world.conversations.remove_participant(
+        RemoveParticipant(conversation_id=group.id, user_id="ana"), actor=admin("root")
+    )
+    assert recorded(world)[-1] == ("conversation.delete", "user:root", f"conversation:{group.id}")
+
+
+def test_the_last_two_leaving_at_once_leave_one_record(world: World, overtake: Overtake) -> None:
+    group = world.group("ana", "bea")
+    leaving = LeaveGroup(conversation_id=group.id)
+    overtake(
+        lambda: world.conversations.leave_group(leaving, actor=user("ana")),
+        world.profiles,
+        "prepare",
+        meanwhile=lambda: world.conversations.see_out(group.id, "bea", actor=user("bea")),
+    )
+    assert recorded(world) == [("conversation.delete", "user:ana", f"conversation:{group.id}")]
+
+
+def test_a_group_that_goes_with_a_deleted_user_is_the_administrators_deed(world: World) -> None:
+    group = world.group("ana")
+    world.users.delete("ana", actor=admin("root"))
+    assert ("conversation.delete", "user:root", f"conversation:{group.id}") in recorded(world)

@@ -7,7 +7,7 @@ import pytest
 from chatapp.domain.commands import LeaveGroup, StartTyping, StopTyping
 from chatapp.domain.errors import ConversationNotFound, NotAParticipant, NotIdentified
 from chatapp.domain.events import TypingChanged
-from chatapp.domain.models import Actor, Conversation
+from chatapp.domain.models import Actor, Conversation, Standing
 from tests.contracts.builders import NAMES
 from tests.services.conftest import Overtake, World
 
@@ -48,6 +48,12 @@ def test_the_client_may_say_the_writers_name(world: World, group: Conversation) 
     start(world, group, name="Anita")
     world.scheduler.advance(3)
     assert [event.user_name for event in world.published.of(TypingChanged)] == ["Anita", "Anita"]
+
+
+def test_with_a_token_nobody_writes_under_anothers_name(world: World, group: Conversation) -> None:
+    command = StartTyping(conversation_id=group.id, user_name=NAMES["bea"])
+    world.typing.start(command, actor=Actor("ana", Standing.USER), socket_id="ana-1")
+    assert [event.user_name for event in world.published.of(TypingChanged)] == [NAMES["ana"]]
 
 
 def test_writing_ends_three_seconds_after_the_start(world: World, group: Conversation) -> None:

@@ -109,7 +109,8 @@ _TO_VALUE: Mapping[type, Callable[[Any], dict[str, Any]]] = {
 
 
 def from_item(item: Mapping[str, Any]) -> Item:
-    return {name: _from_value(value) for name, value in item.items()}
+    """Most of it is text, which is not asked for its kind."""
+    return {name: value["S"] if "S" in value else _from_value(value) for name, value in item.items()}
 
 
 def _from_value(value: Mapping[str, Any]) -> Value:

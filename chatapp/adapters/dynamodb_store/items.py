@@ -18,6 +18,9 @@ from chatapp.domain.models import (
     User,
 )
 
+MESSAGE_TYPES = {kind.value: kind for kind in MessageType}
+"""An Enum takes five times as long to find its member."""
+
 
 # ---------------------------------------------------------------- users
 def to_user(item: Item) -> User:
@@ -157,21 +160,21 @@ def to_attachment(item: Item) -> Attachment | None:
 
 def to_message(item: Item, sender: Sender) -> Message:
     edited_at = from_ms(item.get("edited_at"))
-    return Message(
-        id=item["id"],
-        conversation_id=item["conversation_id"],
-        seq=item["seq"],
-        sender=sender,
-        recipient_id=item.get("recipient_id"),
-        content=item["content"],
-        message_type=MessageType(item["message_type"]),
-        timestamp=from_ms(item["timestamp"]),
-        attachment=to_attachment(item),
-        reply_to=item.get("reply_to"),
-        reply_preview=item.get("reply_preview"),
-        is_edited=edited_at is not None,
-        edited_at=edited_at,
-        is_deleted=item["is_deleted"],
-        client_message_id=item.get("client_message_id"),
-        rev=rev_of_message(item),
+    return Message(  # by position, which takes a quarter less than by name, fifty times for a history
+        item["id"],
+        item["conversation_id"],
+        item["seq"],
+        sender,
+        item.get("recipient_id"),
+        item["content"],
+        MESSAGE_TYPES[item["message_type"]],
+        from_ms(item["timestamp"]),
+        to_attachment(item),
+        item.get("reply_to"),
+        item.get("reply_preview"),
+        edited_at is not None,
+        edited_at,
+        item["is_deleted"],
+        item.get("client_message_id"),
+        rev_of_message(item),
     )

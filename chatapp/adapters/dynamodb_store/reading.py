@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain, islice
 
 from chatapp.adapters.dynamodb_store import keys
@@ -10,7 +11,7 @@ from chatapp.adapters.dynamodb_store.actions import Item
 from chatapp.adapters.dynamodb_store.client import Dynamo
 from chatapp.adapters.dynamodb_store.heads import is_live
 from chatapp.adapters.dynamodb_store.items import to_message, to_sender
-from chatapp.domain.models import Message
+from chatapp.domain.models import Message, Sender
 
 WALK_PAGE = 100
 
@@ -35,20 +36,28 @@ def find_at(db: Dynamo, pointer: Item) -> tuple[Item, Item, Message] | None:
 
 def show(db: Dynamo, items: Iterable[Item]) -> list[Message]:
     items = list(items)
-    found = db.get_many(
-        chain.from_iterable((keys.head(item["conversation_id"]), keys.profile(item["sender_id"])) for item in items)
-    )
-    return _shown(found, items)
+    heads = map(keys.head, dict.fromkeys(item["conversation_id"] for item in items))
+    profiles = map(keys.profile, dict.fromkeys(item["sender_id"] for item in items))
+    return _shown(db.get_many(chain(heads, profiles)), items)
 
 
 def _shown(found: dict[keys.Key, Item], items: Iterable[Item]) -> list[Message]:
-    shown = []
-    for item in items:
-        head = found.get(keys.head(item["conversation_id"]))
-        if head and is_live(head) and item["seq"] > head["purged_seq"]:
-            sender_id = item["sender_id"]
-            shown.append(to_message(item, to_sender(sender_id, found.get(keys.profile(sender_id)))))
-    return shown
+    """A history is of one conversation and a few people: each is looked up once."""
+
+    @cache
+    def hidden_through(conversation_id: str) -> int:
+        head = found.get(keys.head(conversation_id))
+        return int(head["purged_seq"]) if head and is_live(head) else keys.MAX_SEQ
+
+    @cache
+    def sender(user_id: str) -> Sender:
+        return to_sender(user_id, found.get(keys.profile(user_id)))
+
+    return [
+        to_message(item, sender(item["sender_id"]))
+        for item in items
+        if item["seq"] > hidden_through(item["conversation_id"])
+    ]
 
 
 def query(

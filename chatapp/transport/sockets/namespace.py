@@ -109,6 +109,10 @@ class ChatNamespace(Namespace):
     def _begin(self, connection: Connection, auth: Any, returning: Returning | None, transport: DirectSocket) -> None:
         self._connections[connection.socket_id] = connection
         transport.on_event = partial(self._answer, connection.socket_id)
+        if self._authenticator.is_revoked(connection.caller):  # while the session was looked for
+            self._recovery.give_up(returning)
+            self._end(connection.socket_id, code=TokenRevoked.code)
+            return
         self._recovery.begin(connection, transport, auth, returning)
         if connection.caller.identity:
             self._expiry.watch(connection.socket_id, connection.caller.identity.expires_at)
@@ -118,8 +122,6 @@ class ChatNamespace(Namespace):
             address=connection.address,
             recovered=returning is not None,
         )
-        if self._authenticator.is_revoked(connection.caller):  # while the session was looked for
-            self._end(connection.socket_id, code=TokenRevoked.code)
 
     def _disconnect(self, socket_id: str, reason: str) -> None:
         connection = self._connections.pop(socket_id, None)

@@ -35,6 +35,8 @@ class SocketPublisher:
             self._emit(row, event, audience, _within(audience.rooms, rooms))
 
     def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
+        if self._bus.is_alone:
+            return
         if rooms is None:
             told = (room for row in self._rows_of(event) for room in row.audience(event).rooms)
             rooms = dict.fromkeys(map(channel_of, told))
@@ -43,7 +45,7 @@ class SocketPublisher:
     def _rows_of(self, event: Event) -> list[Outgoing[Any]]:
         return [row for row in self._rows.get(type(event), ()) if row.when(event)]
 
-    def _emit(self, row: Outgoing[Any], event: Event, audience: Audience, rooms: list[str]) -> None:
+    def _emit(self, row: Outgoing[Any], event: Event, audience: Audience, rooms: Collection[str]) -> None:
         if not rooms:
             return
         try:
@@ -53,7 +55,7 @@ class SocketPublisher:
                 namespace=NAMESPACE,
                 room=rooms,
                 skip_sid=self._skipped(audience),
-                gathers=row.gathers and rooms == [EVERYONE],
+                gathers=row.gathers and rooms == (EVERYONE,),
             )
         except Exception:  # what happened has happened; a client that missed it catches up by seq
             log.exception("publishing %s failed", row.name)
@@ -65,6 +67,6 @@ class SocketPublisher:
         return skipped
 
 
-def _within(told: Collection[str], rooms: Collection[str] | None) -> list[str]:
+def _within(told: tuple[str, ...], rooms: Collection[str] | None) -> tuple[str, ...]:
     """Of the rooms in which it is told those that are meant; parts of everyone are meant with everyone."""
-    return [room for room in told if rooms is None or channel_of(room) in rooms]
+    return told if rooms is None else tuple(room for room in told if channel_of(room) in rooms)

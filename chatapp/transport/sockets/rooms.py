@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import socketio
 
-from chatapp.domain.rooms import EVERYONE, conversation_room, user_room
+from chatapp.domain.rooms import EVERYONE, conversation_room, is_part, user_room
 from chatapp.transport.sockets.lost_sessions import LostSessions
 
 NAMESPACE = "/"
@@ -22,6 +22,14 @@ class SocketRooms:
     def admit(self, socket_id: str, user_id: str, *, parts: Collection[str] = ()) -> None:
         self._enter(socket_id, EVERYONE)
         self._enter(socket_id, user_room(user_id))
+        self.set_parts(socket_id, parts)
+
+    def set_parts(self, socket_id: str, parts: Collection[str]) -> None:
+        rooms = self._server.rooms(socket_id, namespace=NAMESPACE)
+        if EVERYONE not in rooms:
+            return
+        for room in filter(is_part, set(rooms).difference(parts)):
+            self._server.leave_room(socket_id, room, namespace=NAMESPACE)
         for room in parts:
             self._enter(socket_id, room)
 

@@ -23,7 +23,7 @@ from chatapp.domain.events import (
     UserStatusChanged,
 )
 from chatapp.domain.models import Status
-from chatapp.domain.rooms import EVERYONE, UNBOUNDED, filial_room
+from chatapp.domain.rooms import EVERYONE, UNBOUNDED, filial_room, is_part
 from chatapp.protocol import outgoing
 from chatapp.protocol.outgoing import Outgoing
 from chatapp.transport.sockets.lost_sessions import LostSessions
@@ -195,6 +195,28 @@ PARTS = {
     "ana-1": (filial_room("puno"),),
     "juan-1": (filial_room("cusco"),),
 }
+
+
+@pytest.mark.parametrize("how", ["renewed", "joined again"])
+def test_who_has_changed_branches_hears_no_more_of_the_old_one(sockets: Sockets, how: str) -> None:
+    ana, juan = sockets.sids["ana-1"], sockets.sids["juan-1"]
+    sockets.rooms.admit(ana, "ana", parts=(filial_room("lima"), filial_room("puno")))
+    sockets.rooms.admit(juan, "juan", parts=(UNBOUNDED,))
+    if how == "renewed":
+        sockets.rooms.set_parts(ana, (filial_room("puno"), filial_room("cusco")))
+    else:
+        sockets.rooms.admit(ana, "ana", parts=(filial_room("puno"), filial_room("cusco")))
+    parts = {each for each in sockets.server.rooms(ana) if is_part(each)}
+    assert parts == {filial_room("puno"), filial_room("cusco")}
+    assert UNBOUNDED in sockets.server.rooms(juan)
+    assert {"user:ana", EVERYONE, "conversation:pair"} < set(sockets.server.rooms(ana))
+
+
+def test_who_hears_nothing_for_everyone_hears_no_part_of_it(sockets: Sockets) -> None:
+    ana = sockets.sids["ana-1"]
+    sockets.rooms.dismiss(ana, "ana")
+    sockets.rooms.set_parts(ana, (UNBOUNDED,))
+    assert sockets.server.rooms(ana) == [ana]
 
 
 @pytest.mark.parametrize("is_from_elsewhere", [False, True])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from chatapp.adapters.system import SystemClock
 from chatapp.domain.commands import CreateConversation, RemoveParticipant
 from chatapp.domain.errors import StoreUnavailable
 from chatapp.domain.events import MessageSent, ResyncNeeded, WorkerBeat
+from chatapp.domain.identity import Identity
 from chatapp.domain.models import OPERATOR, Actor
 from chatapp.domain.rooms import EVERYONE, conversation_room
 from chatapp.ports import Bus
 from chatapp.settings import Settings
+from chatapp.transport.auth import Authenticator
 from chatapp.transport.limits import RateLimits
 from chatapp.transport.sockets import create_socketio, recovery
 from chatapp.transport.sockets.direct import DirectSocket
@@ -546,6 +549,24 @@ def test_a_session_goes_on_for_its_own_user_alone(worker: Worker) -> None:
     bea.lose()
     assert not bea.come_back(userId="ana")
     assert not worker.recovery.keeps("bea")
+
+
+def test_whose_token_is_revoked_while_the_session_is_looked_for_hears_nothing(worker: Worker) -> None:
+    ana, bea = worker.client("ana"), worker.client("bea")
+    group = worker.group("ana", "bea")
+    bea.enter(group).lose()
+    ana.say(group, "secret")
+    now, revoked = SystemClock().now(), set[str]()
+    worker.namespace._authenticator = Authenticator(
+        lambda _token: Identity("bea", issued_at=now, expires_at=now + timedelta(hours=1)),
+        lambda _secret: pytest.fail("no key was shown"),
+        lambda user_id, _issued_at: user_id in revoked,
+        admin_roles=(),
+    )
+    with meanwhile(worker.recovery, "find", lambda: revoked.add("bea")):
+        bea.connect(token="t")
+    assert bea.heard() == [("token_expired", {"code": "token_revoked"})]
+    assert bea.sid not in worker.namespace._connections
 
 
 def test_who_has_only_said_who_they_are_comes_back_as_that(worker: Worker) -> None:
