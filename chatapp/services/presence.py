@@ -148,6 +148,10 @@ class PresenceService:
         self._audience.admit(user_id, entries)
         return user, entries
 
+    def parts_of(self, user: User, *, actor: Actor) -> tuple[str, ...]:
+        """The parts of everyone that a socket of theirs hears. Raises StoreUnavailable."""
+        return self._filials.rooms_of(actor, user)
+
     def resume(self, user: User, *, actor: Actor, socket_id: str, conversation_ids: Iterable[str]) -> None:
         """The connection is back, as ``expect`` has prepared it, with these conversations open. Never waits.
 

@@ -8,11 +8,11 @@ from chatapp.transport.auth import ANYBODY, Authenticator, Caller
 from chatapp.transport.sockets.connections import Connection
 
 
-def _no_key(_secret: str) -> ApiKey:
+def find_no_key(_secret: str) -> ApiKey:
     raise KeyInvalid
 
 
-OPEN = Authenticator(None, _no_key, lambda _user_id, _issued_at: False, admin_roles=())
+OPEN = Authenticator(None, find_no_key, lambda _user_id, _issued_at: False, admin_roles=())
 """Open mode."""
 
 

@@ -90,7 +90,7 @@ class ChatNamespace(Namespace):
         returning = None
         connection = Connection(socket_id, address, language, caller, self._renewing(socket_id), user_id)
         if self._recovery.is_offered(environ):
-            returning = self._recovery.find(auth, user_id)
+            returning = self._recovery.find(auth, caller.acting_for(None, known=user_id))
             if returning is None:
                 connection.pid = self._recovery.new_pid()
             else:

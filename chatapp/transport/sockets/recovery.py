@@ -29,8 +29,8 @@ from chatapp.domain.events import (
     WorkerBeat,
     WorkerEvent,
 )
-from chatapp.domain.models import User
-from chatapp.domain.rooms import conversation_of, conversation_room, worker_room
+from chatapp.domain.models import Actor, User
+from chatapp.domain.rooms import conversation_of, conversation_room, is_part, worker_room
 from chatapp.ports import Bus, Scheduler
 from chatapp.services.chat import Chat
 from chatapp.transport.sockets import UNNOTICED_SECONDS
@@ -173,8 +173,8 @@ class Recovery:
         )
 
     # ------------------------------------------------------------ a client comes back
-    def find(self, auth: Any, user_id: str | None) -> Returning | None:
-        """The session that the client asks for, if it can go on, and as the user it names now. Waits, never raises.
+    def find(self, auth: Any, actor: Actor) -> Returning | None:
+        """The session that the client asks for, if it can go on, and as who it is now. Waits, never raises.
 
         To be followed by ``begin`` or ``give_up`` without waiting.
         """
@@ -183,7 +183,7 @@ class Recovery:
             return None
         try:
             self._cut(pid)
-            return self._find_here(pid, offset, user_id) if self.lost.find(pid) else self._fetch(pid, offset, user_id)
+            return self._find_here(pid, offset, actor) if self.lost.find(pid) else self._fetch(pid, offset, actor)
         except ChatError as exc:
             log.info("a session does not go on: %r", exc)
         except Exception:
@@ -204,14 +204,14 @@ class Recovery:
         if live:
             live.transport.close(wait=False, abort=True, reason=engineio.Server.reason.TRANSPORT_CLOSE)
 
-    def _find_here(self, pid: str, offset: str | None, user_id: str | None) -> Returning | None:
-        session = self._claimable(pid, offset, user_id)
+    def _find_here(self, pid: str, offset: str | None, actor: Actor) -> Returning | None:
+        session = self._claimable(pid, offset, actor.user_id)
         if session is None:
             return None
         session.is_claimed = True
         returning = None
         try:
-            user, _ = self._admissible(session)
+            user, _ = self._admissible(session, actor)
             after = self.lost.first_missed(session, offset)
             if self.lost.find(pid) is session and after is not None:
                 missed = self.lost.missed(session, after)
@@ -231,23 +231,24 @@ class Recovery:
             return None
         return session
 
-    def _admissible(self, session: Session) -> tuple[User | None, list[str]]:
+    def _admissible(self, session: Session, actor: Actor) -> tuple[User | None, list[str]]:
         """Its user, heard and counted from now on, and their conversations. What they are no member of any more the
-        session leaves. Waits. Raises UserNotFound, StoreUnavailable."""
+        session leaves, and branches that are not theirs any more. Waits. Raises UserNotFound, StoreUnavailable."""
         if session.user_id is None:
             return None, []
         user, entries = self._chat.presence.expect(session.user_id)
         conversations = [entry.conversation.id for entry in entries]
+        theirs = {*map(conversation_room, conversations), *self._chat.presence.parts_of(user, actor=actor)}
         for room in tuple(session.rooms):
-            if (conversation_id := conversation_of(room)) and conversation_id not in conversations:
+            if (conversation_of(room) or is_part(room)) and room not in theirs:
                 self.lost.leave(session, room)
         return user, conversations
 
     # ------------------------------------------------------------ from another worker
-    def _fetch(self, pid: str, offset: str | None, user_id: str | None) -> Returning | None:
+    def _fetch(self, pid: str, offset: str | None, actor: Actor) -> Returning | None:
         deadline = self._now() + ANSWER_SECONDS
         worker, found = self._seek(pid, offset, deadline)
-        if found is None or not _fits(found.user_id, user_id):
+        if found is None or not _fits(found.user_id, actor.user_id):
             log.info("no worker that is heard of has the session")
             return None
         # From here on what is told in its rooms is in our log; what was told before is in its worker's.
@@ -257,7 +258,7 @@ class Recovery:
         self.lost.keep(session)
         returning = None
         try:
-            user, conversations = self._admissible(session)
+            user, conversations = self._admissible(session, actor)
             self._bus.subscribe([conversation_room(id_) for id_ in conversations])  # some may be just about to be heard
             packets = self._claim(worker, session, offset, conversations, deadline)
             if packets is not None and self.lost.find(pid) is session and self.log.covers(now):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ from chatapp.transport.sockets.recovery import Recovery
 from chatapp.transport.sockets.rooms import SocketRooms
 from tests.e2e.wire import server_texts
 from tests.fakes import FakeBus, JoinedBuses, ManualScheduler
-from tests.transport.authenticators import OPEN
+from tests.transport.authenticators import OPEN, find_no_key
 
 KEEP_SECONDS = 120
 JAVASCRIPT, PYTHON = "EIO=4&transport=websocket", "transport=websocket&EIO=4&t=1700000000.1234"
@@ -137,8 +137,17 @@ class Client:
 
 
 class Worker:
-    def __init__(self, folder: Path, bus: Bus, scheduler: ManualScheduler, *, keep_seconds: int = KEEP_SECONDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        bus: Bus,
+        scheduler: ManualScheduler,
+        *,
+        keep_seconds: int = KEEP_SECONDS,
+        isolated: bool = False,
+    ) -> None:
         settings = Settings(
+            filial_isolation=isolated,
             sqlite_path=folder / "chat.db",
             upload_path=folder / "uploads",
             redis_url="redis://nowhere"
@@ -551,20 +560,40 @@ def test_a_session_goes_on_for_its_own_user_alone(worker: Worker) -> None:
     assert not worker.recovery.keeps("bea")
 
 
+def ask_for_tokens(worker: Worker) -> set[str]:
+    """Such as ``bea of lima``. The answer is for those whose tokens are revoked."""
+    now, revoked = SystemClock().now(), set[str]()
+
+    def verify(token: str) -> Identity:
+        user_id, _, filial = token.partition(" of ")
+        return Identity(user_id, issued_at=now, expires_at=now + timedelta(hours=1), filials=(filial,))
+
+    def is_revoked(user_id: str, _issued_at: datetime) -> bool:
+        return user_id in revoked
+
+    worker.namespace._authenticator = Authenticator(verify, find_no_key, is_revoked, admin_roles=())
+    return revoked
+
+
+@pytest.mark.parametrize(("filial", "heard"), [("lima", ["user_connected"]), ("cusco", [])])
+def test_who_comes_back_has_missed_what_their_branches_were_told(make: Make, filial: str, heard: list[str]) -> None:
+    worker = make(isolated=True)
+    ask_for_tokens(worker)
+    bea = Client(worker, "bea").connect(token="bea of lima").join()
+    bea.lose()
+    Client(worker, "ana").connect(token="ana of lima").join()
+    assert bea.come_back(token=f"bea of {filial}")
+    assert bea.names() == heard
+
+
 def test_whose_token_is_revoked_while_the_session_is_looked_for_hears_nothing(worker: Worker) -> None:
     ana, bea = worker.client("ana"), worker.client("bea")
     group = worker.group("ana", "bea")
     bea.enter(group).lose()
     ana.say(group, "secret")
-    now, revoked = SystemClock().now(), set[str]()
-    worker.namespace._authenticator = Authenticator(
-        lambda _token: Identity("bea", issued_at=now, expires_at=now + timedelta(hours=1)),
-        lambda _secret: pytest.fail("no key was shown"),
-        lambda user_id, _issued_at: user_id in revoked,
-        admin_roles=(),
-    )
+    revoked = ask_for_tokens(worker)
     with meanwhile(worker.recovery, "find", lambda: revoked.add("bea")):
-        bea.connect(token="t")
+        bea.connect(token="bea of lima")
     assert bea.heard() == [("token_expired", {"code": "token_revoked"})]
     assert bea.sid not in worker.namespace._connections
 
