@@ -26,7 +26,7 @@ class AuditService:
         """
         draft = make_draft(action, target, actor, details, at=self._clock.now())
         record = self._records.append(draft)
-        log.info("audit record %d %s: %s by %s on %s", record.seq, record.hash, action, record.actor, target)
+        log.info("audit record %d %s: %s by %r on %r", record.seq, record.hash, action, record.actor, target)
         return record
 
     def page(self, *, after: int, limit: int) -> list[AuditRecord]:

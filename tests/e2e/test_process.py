@@ -244,7 +244,7 @@ def test_purge_removes_every_message_and_says_how_many(tmp_path: Path) -> None:
                 client.ok("send_message", text_message(conversation, "ana"))
     done = run(server.folder, CHATAPP, "purge")
     assert (done.returncode, done.stdout.strip()) == (0, "3"), done.stderr
-    assert "messages.purge by operator" in done.stderr
+    assert "messages.purge by 'operator'" in done.stderr
     with running(server.folder) as server, clients(server.url, "ana") as (client,):
         assert server.get(f"/api/messages/{conversation}").json() == []
         assert client.ok("send_message", text_message(conversation, "ana"))["seq"] == 4
