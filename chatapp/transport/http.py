@@ -103,6 +103,8 @@ def _unexpected(error: Exception) -> Response:
 def _respond(failure: Failure) -> Response:
     g.error_code = failure.code
     response = Response(error_text(failure, g.request_id), status=failure.status, mimetype="application/json")
+    if failure.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     if failure.retry_after_ms is not None:
         response.headers["Retry-After"] = str(-(-failure.retry_after_ms // 1000))
     return response

@@ -6,6 +6,7 @@ The operations come from the OpenAPI document and the events from the incoming t
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,6 +136,9 @@ class Place:
     file: str
     victim: str
     newcomer: str
+
+
+NOWHERE = Place(*["nowhere"] * 5)
 
 
 @dataclass
@@ -280,6 +284,11 @@ def test_who_proves_nothing_gets_nothing(scene: Scene, operation: str, who: str)
     assert ask(scene, operation, scene.proofs[who], "member") == ruled
 
 
+def test_who_proves_nothing_is_told_how_to(scene: Scene) -> None:
+    answer = scene.send("GET", "/api/users", "")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+
+
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("operation", REST_ROWS)
 def test_who_may_what_over_rest(scene: Scene, operation: str, who: str) -> None:
@@ -394,6 +403,27 @@ def test_who_proves_nothing_does_not_connect(scene: Scene, who: str) -> None:
     with pytest.raises(Refused) as refused:
         Client(scene.server.url, auth={"token": proof} if proof else None)
     assert refused.value.data["data"]["code"] == ruled
+
+
+@pytest.mark.parametrize("who", UNPROVED)
+@pytest.mark.parametrize("event", SOCKET_ROWS)
+def test_who_has_not_connected_is_not_heard(scene: Scene, event: str, who: str) -> None:
+    """The event comes between two refusals, on the same transport: answered, it would be answered in between."""
+    proof = scene.proofs[who]
+    auth = json.dumps({"token": proof}) if proof else ""
+    client = Client(scene.server.url, connect=False)
+    try:
+        for _ in range(2):
+            client.send("40" + auth)
+            with pytest.raises(Refused):
+                client.connected()
+            payload = (
+                {"token": scene.proofs["member"]} if event == "refresh_token" else EVENTS[event](NOWHERE, "member")
+            )
+            client.begin(event, payload)
+        assert [packet[:2] for packet in client.packets] == ["0{", "44", "44"]
+    finally:
+        client.close()
 
 
 @pytest.mark.parametrize("who", PEOPLE)
