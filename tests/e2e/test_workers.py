@@ -350,7 +350,7 @@ def refused(server: Server, target: str) -> tuple[int, bytes]:
     return websocket.status, body
 
 
-@pytest.mark.parametrize("target", ["/", "/nowhere", "/socket.iox/?EIO=4&transport=websocket", "/api/nowhere?sid=1.a"])
+@pytest.mark.parametrize("target", ["/nowhere", "/socket.iox/?EIO=4&transport=websocket", "/api/nowhere?sid=1.a"])
 def test_a_websocket_elsewhere_is_not_found_in_the_ruled_shape(chat: Server, target: str) -> None:
     status, body = refused(chat, target)
     assert status == 404
@@ -361,7 +361,7 @@ def test_a_websocket_elsewhere_is_not_found_in_the_ruled_shape(chat: Server, tar
 
 @pytest.mark.parametrize(
     "target",
-    [f"{WEBSOCKET}&sid=nobody", f"{WEBSOCKET}&sid=1.abc", "/socket.io/?transport=websocket", f"{POLLING}&sid=x"],
+    [f"{WEBSOCKET}&sid=nobody", f"{WEBSOCKET}&sid=1.abc", "/socket.io/?transport=websocket", f"{POLLING}&sid=x", "/"],
 )
 def test_a_websocket_that_cannot_be_is_refused_before_the_handshake(chat: Server, target: str) -> None:
     assert refused(chat, target)[0] == 400

@@ -88,7 +88,7 @@ describe('tokens', { concurrency: 4 }, () => {
     const { expiresAt } = await juan.done('refresh_token', { token: tokenFor(userId, {}, 64) });
     assert.ok(Date.parse(expiresAt) > Date.now() + 50_000, expiresAt);
     const { inMs: later } = await juan.next('token_expiring', undefined, 10_000); // 60 s ahead: the first is long over by then
-    assert.ok(later > 55_000 && later <= 60_000, `${later}`);
+    assert.ok(later > 55_000 && later < 61_000, `${later}`); // a timer may be some milliseconds early
     assert.ok(juan.socket.connected);
     assert.equal(juan.socket.id, id);
   });
