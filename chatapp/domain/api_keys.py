@@ -18,7 +18,7 @@ from datetime import datetime
 from chatapp.domain.models import Scope
 
 PREFIX = "ck_"
-"""So that people and scanners know a key when they see one."""
+"""So that people and scanners know a key when they see one; no token begins so."""
 
 SECRET_BYTES = 32
 ID_DIGITS = 16

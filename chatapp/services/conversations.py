@@ -336,17 +336,19 @@ class ConversationService:
 
         Raises ConversationNotFound, NotAParticipant, NotGroupCreator, AdminOnly, ScopeMissing.
         """
-        if not actor.is_admin:
-            conversation = self.read(conversation_id, actor=actor)
-            if not conversation.is_group:
-                require_admin(actor)
-            if conversation.created_by != actor.user_id:
-                raise NotGroupCreator(conversationId=conversation_id, userId=actor.user_id)
-        lost = self.get(conversation_id)
+        lost = self.get(conversation_id) if actor.is_admin else self._read_own_group(conversation_id, actor)
         self._record_deletion(lost, actor)
         gone = self._store.delete(conversation_id)
         self._close(gone)
         return gone
+
+    def _read_own_group(self, conversation_id: str, actor: Actor) -> Conversation:
+        conversation = self.read(conversation_id, actor=actor)
+        if not conversation.is_group:
+            require_admin(actor)
+        if conversation.created_by != actor.user_id:
+            raise NotGroupCreator(conversationId=conversation_id, userId=actor.user_id)
+        return conversation
 
     def _record_deletion(self, lost: Conversation, actor: Actor) -> None:
         self._audit.record(

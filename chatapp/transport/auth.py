@@ -13,6 +13,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from chatapp.domain.api_keys import PREFIX as API_KEY_PREFIX
 from chatapp.domain.api_keys import ApiKey
 from chatapp.domain.errors import IdentityMismatch, InvalidData, NoProof, TokenInvalid, TokenRevoked
 from chatapp.domain.identity import Identity
@@ -20,9 +21,6 @@ from chatapp.domain.models import Actor, Scope, Standing
 from chatapp.protocol.requests import HandshakeSchema
 
 HANDSHAKE = HandshakeSchema()
-
-KEY_PREFIX = "ck_"
-"""So begins every API key, and no token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Authenticator:
             raise NoProof
         if scheme.lower() != "bearer":
             raise TokenInvalid
-        return self._by_key(proof) if proof.startswith(KEY_PREFIX) else self.by_token(proof)
+        return self._by_key(proof) if proof.startswith(API_KEY_PREFIX) else self.by_token(proof)
 
     def of_handshake(self, auth: Any) -> tuple[Caller, str | None]:
         """From ``auth`` of a connection: who it is, and whom the connection speaks for until somebody joins.

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import ssl
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,20 +10,12 @@ import redis
 from redis.sentinel import SentinelConnectionPool
 
 from chatapp.adapters.redis_bus import _client
-
-ROOT = Path(__file__).resolve().parents[2]
-RUN = "tests/adapters/redis_bus_run.py"
-SECONDS = 120
+from tests.adapters.patched import run_patched
 
 
 def test_over_a_real_redis() -> None:
-    """In a process of its own, patched by gevent from its first line: here a greenlet that waits would stop us all."""
-    run_it = ["pytest", "-q", "-p", "no:cacheprovider", RUN]
-    if "COVERAGE_RUN" in os.environ:  # the suite is being measured: so is this
-        run_it = ["coverage", "run", "--rcfile", str(ROOT / "pyproject.toml"), "-m", *run_it]
-    command = [sys.executable, "-m", "gevent.monkey", "--module", *run_it]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
+    """In a process of its own: here a greenlet that waits would stop us all."""
+    run_patched("tests/adapters/redis_bus_run.py")
 
 
 # ---------------------------------------------------------------- URLs

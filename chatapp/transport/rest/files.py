@@ -80,7 +80,7 @@ class Upload(MethodView):
 class Links(MethodView):
     @blueprint.arguments(FileLinksBodySchema, example=examples.ASK_FOR_LINKS)
     @blueprint.response(200, FileLinksSchema, example=examples.LINKS)
-    @blueprint.fails(401, 413, 415)
+    @blueprint.fails(403, 413, 415)
     def post(self, body: dict[str, Any]) -> Any:
         """URLs that need no token for 15 minutes, for images and players"""
         return {"links": extension().chat.file_links.sign(body["urls"], actor=actor())}
@@ -92,7 +92,7 @@ class Download(MethodView):
     @downloads.response(200, content_type="*/*", description="The bytes")
     @downloads.alt_response(206, content_type="*/*", description="The part that Range asked for")
     @downloads.alt_response(304, description="The client has them already")
-    @downloads.fails(401, 403, 404, 416)
+    @downloads.fails(403, 404, 416)
     def get(self, name: str) -> Any:
         """The bytes of a file; ranges and ETags work"""
         return _serve(name)
@@ -131,7 +131,6 @@ def _serve(name: str) -> Any:
         max_age=CACHE_SECONDS,
     )
     response.headers["Cache-Control"] = _cache_control(holder)
-    response.headers["Referrer-Policy"] = "no-referrer"  # the page's own URL may be a signed one
     return response
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 from flask.testing import FlaskClient
 
@@ -19,11 +17,11 @@ from chatapp.domain.commands import CreateConversation, SaveUser, SendMessage
 from chatapp.domain.models import OPERATOR, Actor, Attachment, MessageType, StoredFile
 from chatapp.services.chat import Chat
 from chatapp.settings import Settings
+from tests.e2e.proofs import SECRET, bearer, token
 from tests.fakes import START
 
 PHOTO = "/api/files/photo.png"
 ANA, LUIS, EVA, NOBODY = "ana", "luis", "eva", ""
-SECRET = "signed with this in all these tests"
 
 
 class House:
@@ -50,9 +48,8 @@ class House:
         )
 
     def ask_as(self, user_id: str) -> None:
-        now = int(time.time())
-        token = jwt.encode({"sub": user_id, "iat": now, "exp": now + 60}, SECRET, algorithm="HS256")
-        self.client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {token}" if user_id else ""
+        proof = bearer(token(user_id)) if user_id else {}
+        self.client.environ_base["HTTP_AUTHORIZATION"] = proof.get("Authorization", "")
 
     def status(self, path: str, *, as_: str) -> int:
         self.ask_as(as_)
