@@ -26,6 +26,13 @@ from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import THUMBNAIL_ENDING, AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.audit import AuditService
+from chatapp.services.calls.closing import Closing
+from chatapp.services.calls.ice import IceServers
+from chatapp.services.calls.leases import Leases
+from chatapp.services.calls.ledger import Ledger
+from chatapp.services.calls.service import CallService, Rules
+from chatapp.services.calls.signals import Signals
+from chatapp.services.calls.sweeper import CallSweeper
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.file_access import FileAccess
@@ -182,10 +189,46 @@ class World:
             self.audit,
             **time,
         )
+        self._make_calls()
         save_people(self.store)
         if shared and following:
             following.start()
             self._replicate(shared)
+
+    def _make_calls(self) -> None:
+        time = {"clock": self.clock, "ids": self.ids}
+        self.ledger = Ledger(self.store.calls)
+        self.leases = Leases(self.store.calls, self.ids.new(), clock=self.clock)
+        self.signals = Signals(self.published, scheduler=self.scheduler, now=lambda: self.clock.now().timestamp())
+        closing = Closing(self.store, self.profiles, self.deliveries, self.conversations, **time)
+        self.calls = CallService(
+            self.store,
+            self.audience,
+            self.profiles,
+            self.rooms,
+            self.published,
+            self.ledger,
+            self.leases,
+            self.signals,
+            closing,
+            IceServers((), (), secret="", clock=self.clock),
+            None,
+            speaks_for=self.presence.user_of,
+            rules=Rules(ring_seconds=30, max_participants=3),
+            scheduler=self.scheduler,
+            **time,
+        )
+        self.teller.on_departure = self.conversations.on_close = self.calls.expel
+        self.sweeper = CallSweeper(
+            self.store.calls,
+            self.calls,
+            self.ledger,
+            self.leases,
+            self.signals,
+            closing,
+            clock=self.clock,
+            scheduler=self.scheduler,
+        )
 
     def _follow(self, shared: SharedPresence) -> Following:
         return Following(self.bus, self.audience, shared, self.deliveries, clock=self.clock, scheduler=self.scheduler)
@@ -203,6 +246,7 @@ class World:
             self.messages,
             self.presence,
             self.revocations,
+            self.calls,
             scheduler=self.scheduler,
         )
         self.replica.start()
