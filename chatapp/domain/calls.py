@@ -109,7 +109,7 @@ class Call:
     max_participants: int | None
     uses_server: bool = False
     version: int = 1
-    joined: int = 1
+    joined: int = 0
     """How many have ever joined: the last number given."""
     declined: tuple[str, ...] = ()
     took_part: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from chatapp.domain.commands import CreateConversation, JoinChat, JoinRoom, Send
 from chatapp.domain.errors import StoreUnavailable, Unavailable
 from chatapp.domain.events import Event, ProfileChanged
 from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
-from chatapp.domain.rooms import EVERYONE
+from chatapp.domain.rooms import EVERYONE, channel_of
 from chatapp.ports import FileStore, Store
 from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import THUMBNAIL_ENDING, AttachmentSweeper, file_url
@@ -75,7 +75,9 @@ class BusPublisher(RecordingPublisher):
     def deliver(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         super().deliver(event, rooms=rooms)
         self.told += [
-            (room, name) for room, name in self._of(event) if (rooms is None or room in rooms) and self._is_heard(room)
+            (room, name)
+            for room, name in self._of(event)
+            if (rooms is None or channel_of(room) in rooms) and self._is_heard(room)
         ]
 
     def _is_heard(self, room: str) -> bool:
@@ -84,7 +86,9 @@ class BusPublisher(RecordingPublisher):
 
     def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         super().relay(event, rooms=rooms)
-        self._bus.publish(dict.fromkeys(room for room, _ in self._of(event)) if rooms is None else rooms, event)
+        self._bus.publish(
+            dict.fromkeys(channel_of(room) for room, _ in self._of(event)) if rooms is None else rooms, event
+        )
 
     def _of(self, event: Event) -> list[tuple[str, str]]:
         rows = [row for row in self._rows.get(type(event), ()) if row.when(event)]

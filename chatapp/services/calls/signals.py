@@ -71,8 +71,8 @@ class Signals:
         for (_, to_id), outbox in tuple(self._outboxes.items()):
             if to_id == participant.id:
                 self._tell_all(inbox, self._held(outbox))
+        self.ask(call_id, participant, others)
         if inbox.awaited:
-            self.ask(call_id, participant, others)
             self._scheduler.call_later(ANSWER_SECONDS, self._wait_no_longer, participant.id, inbox)
 
     def disconnect(self, participant_id: str) -> None:
@@ -137,9 +137,10 @@ class Signals:
             self._publisher.relay(answer, rooms=[user_room(wanted.user_id)])
 
     def ask(self, call_id: str, participant: Participant, others: Collection[Participant]) -> None:
-        """The other workers for what they hold for this participant, who is connected here."""
+        """The other workers for what they hold for this participant, who is connected here; also the one where they
+        were connected before, so that it lets go."""
         wanted = SignalsWanted(call_id, participant.id, participant.user_id)
-        self._publisher.relay(wanted, rooms=[user_room(other.user_id) for other in others])
+        self._publisher.relay(wanted, rooms=[user_room(each.user_id) for each in (participant, *others)])
 
     # ------------------------------------------------------------ telling
     def _take(self, event: CallSignalled) -> None:
@@ -180,6 +181,11 @@ class Signals:
             self._inboxes.pop(participant_id, None)
         for pair in [pair for pair in self._outboxes if not set(pair).isdisjoint(participant_ids)]:
             del self._outboxes[pair]
+
+    @property
+    def held(self) -> int:
+        """How many signals are held here."""
+        return sum(len(outbox.held) for outbox in self._outboxes.values())
 
     def sweep(self) -> None:
         """Hold nothing longer than it may be held, also of who sends no more."""
