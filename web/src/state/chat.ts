@@ -14,6 +14,7 @@ import { Outbox, type Lock } from './outbox';
 import type { OutboxStore } from './outbox_store';
 import { People } from './people';
 import { Reading } from './reading';
+import { Ringing } from './ringing';
 import type { Me } from './session';
 import type { Shelf } from './shelf';
 import { SingleFlight } from './single_flight';
@@ -68,6 +69,7 @@ export class Chat {
   readonly typing: Typing;
   readonly reading: Reading;
   readonly groups: Groups;
+  readonly ringing: Ringing;
   readonly drafts: Drafts;
   readonly composing = new Composing();
   readonly unreadTotal = computed(() => this.inbox.sorted.value.reduce((sum, entry) => sum + entry.unreadCount, 0));
@@ -84,6 +86,7 @@ export class Chat {
     this.histories = new Histories(rest);
     this.typing = new Typing(wire, now);
     this.reading = new Reading(wire, this.inbox);
+    this.ringing = new Ringing(wire);
     this.groups = new Groups(wire, rest, this.inbox);
     this.drafts = new Drafts(shelf, me.id);
     this.outbox = new Outbox({
@@ -102,6 +105,7 @@ export class Chat {
 
   stop(): void {
     clearTimeout(this.#retry);
+    this.ringing.stopAll();
     this.outbox.stop();
     this.needs.wire.close();
   }
