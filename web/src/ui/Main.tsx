@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { useApp, type App } from './app';
+import { CallLayer } from './calls/CallLayer';
 import { onKeys } from './keys';
 import { ConversationView } from './conversation/ConversationView';
 import { texts } from './i18n';
@@ -9,15 +10,16 @@ import { Sidebar } from './sidebar/Sidebar';
 /** The chat: the list on the left, what is open on the right; on a narrow screen one of them at a time. */
 export function Main() {
   const app = useApp();
-  const { chat } = app;
+  const { chat, door } = app;
   const t = texts();
   const opened = chat.opened.value;
   const entry = opened === null ? undefined : chat.inbox.get(opened);
   useEffect(() => searchShortcut(app), [app]);
   return (
     <>
+      <CallLayer />
       <ConnectionBanner />
-      <main class="main" data-open={entry !== undefined}>
+      <main class="main" data-open={entry !== undefined} inert={door.room.value?.covers.value ?? false}>
         <Sidebar />
         {entry
           ? <ConversationView entry={entry} key={entry.id} />

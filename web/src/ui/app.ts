@@ -4,6 +4,7 @@ import type { ServerConfig } from '../protocol/config';
 import type { FileLinks } from '../protocol/file_links';
 import type { Chat } from '../state/chat';
 import type { Preferences } from '../state/preferences';
+import type { CallDoor } from './calls/door';
 
 /** What every screen may use. */
 export interface App {
@@ -11,6 +12,7 @@ export interface App {
   config: ServerConfig;
   preferences: Preferences;
   links: FileLinks;
+  door: CallDoor;
   /** Null where the host page decides who uses the chat. */
   signOut: (() => void) | null;
   /** The first such element of ours, wherever the chat lives: on a page of its own, or in another's shadow tree. */

@@ -25,6 +25,14 @@ export function dayTitle(day: string): string {
   return format(`${day}T12:00`, { weekday: 'long', day: 'numeric', month: 'long', ...(age > 300 && { year: 'numeric' }) });
 }
 
+/** `3:07`, or `1:02:45`. */
+export function durationOf(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const [first, ...rest] = parts[0] ? parts : parts.slice(1);
+  return [first, ...rest.map((part) => String(part).padStart(2, '0'))].join(':');
+}
+
 export function sizeOf(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB'];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));

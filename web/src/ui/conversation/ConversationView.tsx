@@ -39,6 +39,6 @@ function focusHeading({ find }: App): () => void {
 /** What is open inside the conversation stops the key before it gets here. */
 function closeOnEscape({ chat, find, keys }: App): () => void {
   return onKeys(keys(), (event) => {
-    if (event.key === 'Escape' && !event.defaultPrevented && !find('dialog[open]')) void chat.open(null);
+    if (event.key === 'Escape' && !event.defaultPrevented && !find('dialog[open], .call-stage:not([data-small])')) void chat.open(null);
   });
 }
