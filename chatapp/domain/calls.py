@@ -116,6 +116,8 @@ class Call:
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     end: CallEnd | None = None
+    is_closed: bool = False
+    """Its message is written."""
 
     @property
     def state(self) -> CallState:

@@ -127,6 +127,7 @@ class CallService:
         self._ids = ids
         self._scheduler = scheduler
         self._seats: dict[str, _Seat] = {}  # by socket
+        self._returning: dict[str, tuple[str, str]] = {}  # socket → participant, user
 
     # ------------------------------------------------------------ coming in
     def start(self, command: StartCall, *, actor: Actor, socket_id: str) -> Joined:
@@ -139,8 +140,8 @@ class CallService:
         conversation = self._require_conversation(command.conversation_id, user_id)
         device = self._device(user_id, command.device_id, socket_id)
         draft = self._draft(command, conversation, device)
-        if self._closing.is_closed(draft):
-            raise CallOver(callId=draft.id, reason=None)
+        if past := self._closing.message_of(draft):
+            raise CallOver(callId=draft.id, reason=past.call.state if past.call else None)
         self._leases.take()
         call, is_new = self._ledger.begin(draft)
         if not is_new:
@@ -246,6 +247,7 @@ class CallService:
     # ------------------------------------------------------------ connections that come and go
     def disconnect(self, socket_id: str) -> None:
         """The socket is gone; its participant has ``HOLD_SECONDS`` to come back. Never waits."""
+        self._returning.pop(socket_id, None)
         seat = self._seats.pop(socket_id, None)
         if seat is not None:
             self._signals.disconnect(seat.participant_id)
@@ -266,9 +268,14 @@ class CallService:
     def resume(self, socket_id: str, participant_id: str, user_id: str) -> None:
         """The connection is back, with all it has heard. Never waits."""
         self._rooms.take_part(socket_id, participant_id, user_id)
-        self._scheduler.call_later(0, self._resume, socket_id, participant_id, user_id)
+        self._returning[socket_id] = (participant_id, user_id)
+        self._scheduler.call_later(0, self._resume, socket_id)
 
-    def _resume(self, socket_id: str, participant_id: str, user_id: str) -> None:
+    def _resume(self, socket_id: str) -> None:
+        """Again is harmless: who has something to say at once does not wait for their turn."""
+        if socket_id not in self._returning:
+            return
+        participant_id, user_id = self._returning[socket_id]
         try:
             call_id = self._store.calls.busy([user_id]).get(user_id)
             known = self._ledger.get(call_id).find(participant_id) if call_id else None
@@ -277,6 +284,8 @@ class CallService:
                 self._join(call_id, self._device(user_id, known.device_id, socket_id), socket_id)
         except ChatError as exc:
             log.info("a participant does not come back: %s", exc)
+        finally:
+            self._returning.pop(socket_id, None)
 
     def forsake(self, socket_id: str) -> None:
         """The socket is nobody's any more: whoever was in a call with it leaves. Never waits."""
@@ -373,6 +382,8 @@ class CallService:
         self._rooms.take_part(socket_id, participant.id, participant.user_id)
         others = [each for each in call.participants if each.id != participant.id]
         self._signals.connect(call.id, participant, others)
+        if self._speaks_for(socket_id) != participant.user_id:  # it has closed while the store was asked
+            self.disconnect(socket_id)
 
     def _part(self, participant: Participant, *, forget: bool = True) -> None:
         """No socket here is this participant's any more."""
@@ -392,6 +403,7 @@ class CallService:
 
     def _require_seat(self, call_id: str, actor: Actor, socket_id: str) -> _Seat:
         user_id = require_name(actor)
+        self._resume(socket_id)
         seat = self._seats.get(socket_id)
         if seat is not None and seat.call_id == call_id and seat.user_id == user_id:
             return seat

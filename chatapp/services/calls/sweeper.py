@@ -26,6 +26,9 @@ HOLD = timedelta(seconds=HOLD_SECONDS)
 PATIENCE = timedelta(seconds=2)
 """What the worker in charge does at once, another one does so much later."""
 
+REMEMBERED = timedelta(minutes=1)
+"""Who answers in the moment in which the other gives up is told why there is no call."""
+
 
 class CallSweeper:
     def __init__(
@@ -74,13 +77,22 @@ class CallSweeper:
     def _look_at(self, call: Call, leases: dict[str, datetime]) -> None:
         now = self._clock.now()
         if call.ended_at is not None:
-            if now - call.ended_at > PATIENCE:
-                self._closing.close(call)
+            self._clean_up(call, now - call.ended_at)
         elif call.state is CallState.RINGING and now - call.rings_until > PATIENCE:
             self._service.stop_ringing(call.id)
         else:
             for participant in call.participants:
                 self._look_for(call, participant, leases.get(participant.worker, call.started_at))
+
+    def _clean_up(self, call: Call, over_for: timedelta) -> None:
+        if not call.is_closed:
+            if over_for > PATIENCE:
+                self._closing.close(call)
+        elif over_for > REMEMBERED:
+            try:
+                self._store.remove(call.id)
+            except Unavailable as exc:
+                log.warning("call %s was not forgotten: %s", call.id, exc)
 
     def _look_for(self, call: Call, participant: Participant, alive_until: datetime) -> None:
         """Whoever was lost with a worker that could not say so counts as lost since its lease."""
