@@ -23,7 +23,7 @@ from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Bus, Clock, EventPublisher, FileStore, Rooms, Store, TokenVerifier, VirusScanner
+from chatapp.ports import Bus, Clock, EventPublisher, FileStore, Ids, Rooms, Store, TokenVerifier, VirusScanner
 from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
@@ -151,10 +151,18 @@ def build_api_keys(store: Store, audit: AuditService) -> ApiKeyService:
 
 
 def build_chat(
-    settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus, sessions: Sessions | None = None
+    settings: Settings,
+    publisher: EventPublisher,
+    rooms: Rooms,
+    bus: Bus,
+    sessions: Sessions | None = None,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
 ) -> Chat:
-    """Opens the engines. Raises StoreUnavailable, FilesUnavailable."""
-    clock, ids, scheduler = SystemClock(), TimeOrderedIds(), GeventScheduler()
+    """Opens the engines. ``clock`` and ``ids`` are the machine's where none are given. Raises StoreUnavailable,
+    FilesUnavailable."""
+    clock, ids, scheduler = clock or SystemClock(), ids or TimeOrderedIds(), GeventScheduler()
     store, files = build_store(settings), build_files(settings)
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
