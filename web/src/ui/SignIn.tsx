@@ -21,7 +21,7 @@ export function SignIn({ rest, onDone }: { rest: Rest; onDone: (me: Me) => void 
     }
   };
   return (
-    <main class="sign-in">
+    <div class="sign-in">
       <form class="sign-in-card" onSubmit={(event) => void enter(event)}>
         <span class="logo"><Icon name="chat" size={32} /></span>
         <div>
@@ -39,6 +39,6 @@ export function SignIn({ rest, onDone }: { rest: Rest; onDone: (me: Me) => void 
         {problem && <p class="problem" role="alert">{problem}</p>}
         <button type="submit" class="button button-primary">{t.enter}</button>
       </form>
-    </main>
+    </div>
   );
 }

@@ -41,7 +41,7 @@ export function Composer({ entry, onFiles }: Props) {
 
 /** A draft that is kept, a reply, or the correction of a message. */
 function Writing({ entry, onFiles }: Props) {
-  const { chat, config } = useApp();
+  const { chat, config, mayFocus } = useApp();
   const t = texts();
   const mode = chat.composing.mode.value;
   const editing = mode.kind === 'edit' ? mode.message : null;
@@ -53,7 +53,7 @@ function Writing({ entry, onFiles }: Props) {
   useEffect(() => {
     if (mode.kind === 'edit') setCorrection(mode.message.content);
     setProblem(null);
-    if (mode.kind !== 'new' || !isTouch()) field.current?.focus();
+    if (mayFocus() && (mode.kind !== 'new' || !isTouch())) field.current?.focus();
   }, [mode, entry.id]);
   useLayoutEffect(() => grow(field.current), [text]);
 

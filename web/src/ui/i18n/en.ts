@@ -44,6 +44,9 @@ export const en = {
   // a conversation
   selectChat: 'Your messages',
   selectChatText: 'Choose a chat on the left, or start a new one.',
+  notHere: 'This conversation is not here',
+  notHereText: 'It does not exist, or you are not in it.',
+  chatNotAllowed: (site: string) => `The chat does not know this site. Whoever runs it can put ${site} on its list of origins.`,
   startOf: 'This is the beginning of your conversation.',
   sayHello: 'Say hello 👋',
   back: 'Back',
