@@ -131,8 +131,8 @@ def _clamd(value: str) -> str:
 
 
 def _socket_path(value: str) -> str:
-    if not re.fullmatch(r"(/[\w.-]+)+/?", value):
-        raise ValueError("a path like /socket.io")
+    if not re.fullmatch(r"(?!/client(/|$))(/[\w.-]+)+/?", value):  # /client is the web client's, for every origin
+        raise ValueError("a path like /socket.io, and not below /client")
     return value.rstrip("/")
 
 

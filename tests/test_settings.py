@@ -145,6 +145,7 @@ WRONG = [
     ("SOCKET_PATH", "socket.io", "a path like /socket.io"),
     ("SOCKET_PATH", "/", "a path like /socket.io"),
     ("SOCKET_PATH", "/a b", "a path like /socket.io"),
+    ("SOCKET_PATH", "/client/ws", "not below /client"),
     ("SOCKET_CORS_ORIGIN", "app.example.com", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://a.example,*", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://*.example.com", "origins like https://app.example.com"),

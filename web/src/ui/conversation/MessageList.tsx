@@ -197,8 +197,9 @@ function useBottom(
     return () => resized.disconnect();
   }, [hasRows]);
 
+  const isOnScreen = useOnScreen(scroller);
   useEffect(() => {
-    const look = () => chat.reading.look(at && document.visibilityState === 'visible' && document.hasFocus() ? conversationId : null);
+    const look = () => chat.reading.look(at && isOnScreen && document.visibilityState === 'visible' && document.hasFocus() ? conversationId : null);
     look();
     const events = ['visibilitychange', 'focus', 'blur'] as const;
     for (const event of events) window.addEventListener(event, look);
@@ -208,7 +209,7 @@ function useBottom(
       document.removeEventListener('visibilitychange', look);
       chat.reading.look(null);
     };
-  }, [at, chat, conversationId]);
+  }, [at, isOnScreen, chat, conversationId]);
 
   const scrolled = () => {
     const { scrollTop, scrollHeight, clientHeight } = scroller.current!;
@@ -218,4 +219,15 @@ function useBottom(
     setAt(sticks.current);
   };
   return { at, go, scrolled, release: () => void (sticks.current = false) };
+}
+
+/** On another's page the chat may be folded away, or further down: then nobody reads it. */
+function useOnScreen(element: { current: HTMLElement | null }): boolean {
+  const [isOnScreen, setOnScreen] = useState(false);
+  useEffect(() => {
+    const observer = new IntersectionObserver((changes) => setOnScreen(changes.at(-1)!.isIntersecting));
+    observer.observe(element.current!);
+    return () => observer.disconnect();
+  }, [element]);
+  return isOnScreen;
 }
