@@ -12,6 +12,7 @@ from chatapp.adapters.dynamodb_store import DynamoStore
 from chatapp.adapters.file_inspector import ContentInspector
 from chatapp.adapters.jwt_tokens import FixedKeys, JwksFile, JwksUrl, JwtVerifier, KeysUnusable, TokenMinter, secret_key
 from chatapp.adapters.jwt_tokens.keys import KeySource
+from chatapp.adapters.livekit_rooms import LiveKitRooms
 from chatapp.adapters.local_bus import LocalBus
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
@@ -23,11 +24,29 @@ from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Bus, Clock, EventPublisher, FileStore, Ids, Rooms, Store, TokenVerifier, VirusScanner
+from chatapp.ports import (
+    Bus,
+    Clock,
+    EventPublisher,
+    FileStore,
+    Ids,
+    MediaServer,
+    Rooms,
+    Store,
+    TokenVerifier,
+    VirusScanner,
+)
 from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
 from chatapp.services.audit import AuditService
+from chatapp.services.calls.closing import Closing
+from chatapp.services.calls.ice import IceServers
+from chatapp.services.calls.leases import Leases
+from chatapp.services.calls.ledger import Ledger
+from chatapp.services.calls.service import CallService, Rules
+from chatapp.services.calls.signals import Signals
+from chatapp.services.calls.sweeper import CallSweeper
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
@@ -150,6 +169,58 @@ def build_api_keys(store: Store, audit: AuditService) -> ApiKeyService:
     return ApiKeyService(store.api_keys, audit, clock=SystemClock(), scheduler=GeventScheduler(), now=time.monotonic)
 
 
+def build_media_server(settings: Settings) -> MediaServer | None:
+    if not (settings.livekit_url and settings.livekit_key and settings.livekit_secret):
+        return None
+    return LiveKitRooms(
+        settings.livekit_url, key=settings.livekit_key, secret=settings.livekit_secret, clock=SystemClock()
+    )
+
+
+def build_calls(
+    settings: Settings,
+    store: Store,
+    audience: Audience,
+    profiles: Profiles,
+    rooms: Rooms,
+    publisher: EventPublisher,
+    deliveries: Deliveries,
+    teller: Teller,
+    conversations: ConversationService,
+    presence: PresenceService,
+    *,
+    clock: Clock,
+    ids: Ids,
+) -> CallService:
+    """Begins to sweep."""
+    scheduler = GeventScheduler()
+    ledger, leases = Ledger(store.calls), Leases(store.calls, ids.new(), clock=clock)
+    signals = Signals(publisher, scheduler=scheduler, now=time.monotonic)
+    closing = Closing(store, profiles, deliveries, conversations, clock=clock, ids=ids)
+    calls = CallService(
+        store,
+        audience,
+        profiles,
+        rooms,
+        publisher,
+        ledger,
+        leases,
+        signals,
+        closing,
+        IceServers(settings.stun_urls, settings.turn_urls, secret=settings.turn_secret or "", clock=clock),
+        build_media_server(settings),
+        speaks_for=presence.user_of,
+        rules=Rules(settings.call_ring_seconds, settings.call_mesh_max, settings.livekit_always),
+        clock=clock,
+        ids=ids,
+        scheduler=scheduler,
+    )
+    teller.on_departure = calls.expel
+    conversations.on_close = calls.expel
+    CallSweeper(store.calls, calls, ledger, leases, signals, closing, clock=clock, scheduler=scheduler).start()
+    return calls
+
+
 def build_chat(
     settings: Settings,
     publisher: EventPublisher,
@@ -232,6 +303,20 @@ def build_chat(
         grace_seconds=settings.presence_grace_seconds,
         following=following,
     )
+    calls = build_calls(
+        settings,
+        store,
+        audience,
+        profiles,
+        rooms,
+        publisher,
+        deliveries,
+        teller,
+        conversations,
+        presences,
+        clock=clock,
+        ids=ids,
+    )
     if shared and following:
         replica = Replica(
             bus,
@@ -245,6 +330,7 @@ def build_chat(
             messages,
             presences,
             revocations,
+            calls,
             scheduler=scheduler,
             sessions=sessions,
         )
@@ -271,6 +357,7 @@ def build_chat(
         ),
         file_access=access,
         file_links=build_links(settings, access, clock, revocations),
+        calls=calls,
         presence=presences,
         typing=typing,
         api_keys=build_api_keys(store, audit),

@@ -7,6 +7,7 @@ from datetime import datetime
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.api_keys import DynamoApiKeys
 from chatapp.adapters.dynamodb_store.audit import DynamoAudit
+from chatapp.adapters.dynamodb_store.calls import DynamoCalls
 from chatapp.adapters.dynamodb_store.client import Dynamo
 from chatapp.adapters.dynamodb_store.conversations import DynamoConversations
 from chatapp.adapters.dynamodb_store.marking import Mark, marking
@@ -18,7 +19,7 @@ from chatapp.adapters.dynamodb_store.tables import create_tables
 from chatapp.adapters.dynamodb_store.users import DynamoUsers
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.models import InboxEntry, User
-from chatapp.ports import ApiKeyStore, AuditLog, ConversationStore, MessageStore, RevocationStore, UserStore
+from chatapp.ports import ApiKeyStore, AuditLog, CallStore, ConversationStore, MessageStore, RevocationStore, UserStore
 
 __all__ = ["DynamoStore"]
 
@@ -37,6 +38,7 @@ class DynamoStore:
         self.users: UserStore = DynamoUsers(self._db)
         self.conversations: ConversationStore = DynamoConversations(self._db, outbox)
         self.messages: MessageStore = DynamoMessages(self._db, outbox)
+        self.calls: CallStore = DynamoCalls(self._db)
         self.api_keys: ApiKeyStore = DynamoApiKeys(self._db)
         self.revocations: RevocationStore = DynamoRevocations(self._db)
         self.audit: AuditLog = DynamoAudit(self._db, outbox)

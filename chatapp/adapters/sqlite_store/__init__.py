@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chatapp.adapters.sqlite_store.api_keys import SqliteApiKeys
 from chatapp.adapters.sqlite_store.audit import SqliteAudit
+from chatapp.adapters.sqlite_store.calls import SqliteCalls
 from chatapp.adapters.sqlite_store.conversations import SqliteConversations, read_marks
 from chatapp.adapters.sqlite_store.database import Database
 from chatapp.adapters.sqlite_store.messages import SqliteMessages
@@ -18,7 +19,7 @@ from chatapp.adapters.sqlite_store.users import SqliteUsers, save
 from chatapp.adapters.times import to_ms
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.models import InboxEntry, User
-from chatapp.ports import ApiKeyStore, AuditLog, ConversationStore, MessageStore, RevocationStore, UserStore
+from chatapp.ports import ApiKeyStore, AuditLog, CallStore, ConversationStore, MessageStore, RevocationStore, UserStore
 
 __all__ = ["SqliteStore"]
 
@@ -31,6 +32,7 @@ class SqliteStore:
         self.users: UserStore = SqliteUsers(self._database)
         self.conversations: ConversationStore = SqliteConversations(self._database)
         self.messages: MessageStore = SqliteMessages(self._database)
+        self.calls: CallStore = SqliteCalls(self._database)
         self.api_keys: ApiKeyStore = SqliteApiKeys(self._database)
         self.revocations: RevocationStore = SqliteRevocations(self._database)
         self.audit: AuditLog = SqliteAudit(self._database)
