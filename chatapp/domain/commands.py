@@ -236,8 +236,8 @@ class DeclineCall(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendSignal(Command):
-    """``signal`` is what WebRTC gives: ``{"description": …}`` or ``{"candidate": …}``, in our spelling of names. It holds
-    people's addresses: not for logs."""
+    """``signal`` is what WebRTC gives: ``{"description": …}`` or ``{"candidate": …}``, in our spelling of names. It
+    holds people's addresses: not for logs."""
 
     call_id: str
     to: str

@@ -45,7 +45,7 @@ class IceServers:
 
 
 def _name(user_id: str) -> str:
-    """STUN takes names of up to 512 bytes, which both sides must prepare alike (RFC 8489, 14.3): what might need that, or
-    is long, is told by its hash. Only coturn's log and quotas look at it."""
+    """STUN takes names of up to 512 bytes, which both sides must prepare alike (RFC 8489, 14.3): what might need
+    that, or is long, is told by its hash. Only coturn's log and quotas look at it."""
     is_plain = user_id.isascii() and user_id.isprintable() and " " not in user_id and len(user_id) <= NAME_MAX_CHARS
     return user_id if is_plain else hashlib.sha256(user_id.encode()).hexdigest()
