@@ -63,9 +63,11 @@ class CallSweeper:
         """Never raises."""
         self._signals.sweep()
         try:
-            if self._service.is_needed:
+            seats = self._service.seats
+            if seats:
                 self._leases.take()
             found = self._store.list_all()
+            self._service.reconcile(found, seats)
             self._ledger.see_all(found)
             leases = self._leases.ends() if found else {}
         except Unavailable as exc:
@@ -82,7 +84,7 @@ class CallSweeper:
             self._service.stop_ringing(call.id)
         else:
             for participant in call.participants:
-                self._look_for(call, participant, leases.get(participant.worker, call.started_at))
+                self._look_for(call, participant, leases.get(participant.worker, now))
 
     def _clean_up(self, call: Call, over_for: timedelta) -> None:
         if not call.is_closed:
@@ -95,12 +97,13 @@ class CallSweeper:
                 log.warning("call %s was not forgotten: %s", call.id, exc)
 
     def _look_for(self, call: Call, participant: Participant, alive_until: datetime) -> None:
-        """Whoever was lost with a worker that could not say so counts as lost since its lease."""
+        """Whoever was lost with a worker that could not say so counts as lost since its lease ended; where it was
+        released, since now."""
         now = self._clock.now()
         if participant.lost_at is not None:
             if now - participant.lost_at >= HOLD:
                 self._service.drop(call.id, participant)
-        elif alive_until < now:
+        elif alive_until <= now:
             lose = partial(
                 calls.lost, participant_id=participant.id, connections=participant.connections, now=alive_until
             )
