@@ -144,8 +144,8 @@ def _clamd(value: str) -> str:
 
 
 def _socket_path(value: str) -> str:
-    if not re.fullmatch(r"(/[\w.-]+)+/?", value):
-        raise ValueError("a path like /socket.io")
+    if not re.fullmatch(r"(?!/client(/|$))(/[\w.-]+)+/?", value):  # /client is the web client's, for every origin
+        raise ValueError("a path like /socket.io, and not below /client")
     return value.rstrip("/")
 
 
@@ -253,6 +253,13 @@ class Settings:
         False,
         "yes: AUTH_MODE=open in production too, where others keep strangers out",
         shown="no",
+    )
+    demo: bool = _setting(
+        "DEMO",
+        _switch,
+        False,
+        "on: the sign-in page offers everybody in the directory; chatapp demo sets it",
+        shown="off",
     )
     legacy_front_end: bool = _setting(
         "LEGACY_FRONT_END", _switch, False, "on: bare arrays for the first front end", shown="off"
@@ -428,6 +435,10 @@ class Settings:
         if self.filial_isolation and self.auth_mode == "open":
             raise SettingsError(
                 "FILIAL_ISOLATION=on needs AUTH_MODE=jwt: in open mode nobody's filial is known for sure."
+            )
+        if self.demo and (self.auth_mode == "jwt" or self.is_production):
+            raise SettingsError(
+                "DEMO=on needs AUTH_MODE=open, and is not for production: it lets everybody in as anybody."
             )
         if self.auth_mode == "jwt" and not (self.auth_jwt_secret or self.auth_jwks_file or self.auth_jwks_url):
             raise SettingsError(

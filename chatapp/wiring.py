@@ -29,6 +29,7 @@ from chatapp.ports import (
     Clock,
     EventPublisher,
     FileStore,
+    Ids,
     MediaServer,
     Rooms,
     Store,
@@ -187,9 +188,12 @@ def build_calls(
     teller: Teller,
     conversations: ConversationService,
     presence: PresenceService,
+    *,
+    clock: Clock,
+    ids: Ids,
 ) -> CallService:
     """Begins to sweep."""
-    clock, ids, scheduler = SystemClock(), TimeOrderedIds(), GeventScheduler()
+    scheduler = GeventScheduler()
     ledger, leases = Ledger(store.calls), Leases(store.calls, ids.new(), clock=clock)
     signals = Signals(publisher, scheduler=scheduler, now=time.monotonic)
     closing = Closing(store, profiles, deliveries, conversations, clock=clock, ids=ids)
@@ -218,10 +222,18 @@ def build_calls(
 
 
 def build_chat(
-    settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus, sessions: Sessions | None = None
+    settings: Settings,
+    publisher: EventPublisher,
+    rooms: Rooms,
+    bus: Bus,
+    sessions: Sessions | None = None,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
 ) -> Chat:
-    """Opens the engines. Raises StoreUnavailable, FilesUnavailable."""
-    clock, ids, scheduler = SystemClock(), TimeOrderedIds(), GeventScheduler()
+    """Opens the engines. ``clock`` and ``ids`` are the machine's where none are given. Raises StoreUnavailable,
+    FilesUnavailable."""
+    clock, ids, scheduler = clock or SystemClock(), ids or TimeOrderedIds(), GeventScheduler()
     store, files = build_store(settings), build_files(settings)
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
@@ -292,7 +304,18 @@ def build_chat(
         following=following,
     )
     calls = build_calls(
-        settings, store, audience, profiles, rooms, publisher, deliveries, teller, conversations, presences
+        settings,
+        store,
+        audience,
+        profiles,
+        rooms,
+        publisher,
+        deliveries,
+        teller,
+        conversations,
+        presences,
+        clock=clock,
+        ids=ids,
     )
     if shared and following:
         replica = Replica(

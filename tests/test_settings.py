@@ -32,6 +32,7 @@ READ: list[tuple[str, str, str, Any]] = [
     ("AUTH_JWT_ISSUER", "https://id.example", "auth_jwt_issuer", "https://id.example"),
     ("AUTH_ADMIN_ROLES", "admin, Jefe de área,", "auth_admin_roles", ("admin", "Jefe de área")),
     ("AUTH_ALLOW_OPEN", "yes", "allow_open", True),
+    ("DEMO", "on", "demo", True),
     ("LEGACY_FRONT_END", "on", "legacy_front_end", True),
     ("SOCKET_PATH", "/ws/", "socket_path", "/ws"),
     ("SOCKET_CORS_ORIGIN", "https://a.example/, http://b:1", "cors_origins", ("https://a.example", "http://b:1")),
@@ -173,6 +174,7 @@ WRONG = [
     ("SOCKET_PATH", "socket.io", "a path like /socket.io"),
     ("SOCKET_PATH", "/", "a path like /socket.io"),
     ("SOCKET_PATH", "/a b", "a path like /socket.io"),
+    ("SOCKET_PATH", "/client/ws", "not below /client"),
     ("SOCKET_CORS_ORIGIN", "app.example.com", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://a.example,*", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://*.example.com", "origins like https://app.example.com"),
@@ -379,6 +381,12 @@ def test_branches_are_kept_apart_only_where_they_are_known_for_sure() -> None:
         Settings.from_env({"FILIAL_ISOLATION": "on"})
     jwt = {"AUTH_MODE": "jwt", "AUTH_JWT_SECRET": LONG_SECRET}
     assert Settings.from_env({**jwt, "FILIAL_ISOLATION": "on"}).filial_isolation is True
+
+
+def test_a_demo_lets_nobody_into_a_server_that_asks_for_proof() -> None:
+    for real in ({"AUTH_MODE": "jwt", "AUTH_JWT_SECRET": LONG_SECRET}, {"NODE_ENV": "production"}):
+        with pytest.raises(SettingsError, match="DEMO=on needs AUTH_MODE=open"):
+            Settings.from_env({"DEMO": "on", "AUTH_ALLOW_OPEN": "yes", **real})
 
 
 # ---------------------------------------------------------------- tokens

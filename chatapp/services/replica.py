@@ -153,6 +153,8 @@ class Replica:
         else:
             self._follow(room, event)
             self._publisher.deliver(event, rooms=(room,))
+            if isinstance(event, CallChanged):
+                self._calls.follow(room, event)
 
     def _obey(self, event: WorkerEvent) -> None:
         match event:
@@ -182,5 +184,3 @@ class Replica:
                         self._audience.add(group, user_id, group.last_seq)
             case UserDisconnected(user_id):
                 self._presence.stay_away(user_id)
-            case CallChanged():
-                self._calls.follow(event)

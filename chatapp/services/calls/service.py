@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -40,6 +40,7 @@ from chatapp.domain.events import (
     SignalsWanted,
 )
 from chatapp.domain.models import Actor, Conversation, Scope
+from chatapp.domain.rooms import user_room
 from chatapp.ports import Clock, EventPublisher, Ids, MediaServer, Rooms, Scheduler, Store
 from chatapp.services.actors import require_name, require_scope
 from chatapp.services.audience import Audience
@@ -53,6 +54,10 @@ from chatapp.services.profiles import Profiles
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+
+SERVER_MAX_PARTICIPANTS = 90
+"""Of a call through a media server. At its end each of them is free again in one transaction, and DynamoDB takes 100
+actions in one (TransactWriteItems)."""
 
 CALL_IDS = uuid.UUID("5b1f4f0e-2f0d-5c55-9a3c-6f6d1c0f8f3a")
 """A call's id is made of who started it, where, and of their ``clientCallId``: said twice, it is the same call."""
@@ -78,7 +83,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seat:
+class Seat:
     """What a socket of this worker is in a call. ``connections``: of the participant, when it came."""
 
     call_id: str
@@ -126,7 +131,8 @@ class CallService:
         self._clock = clock
         self._ids = ids
         self._scheduler = scheduler
-        self._seats: dict[str, _Seat] = {}  # by socket
+        self._seats: dict[str, Seat] = {}  # by socket
+        self._returning: dict[str, tuple[str, str]] = {}  # socket → participant, user
 
     # ------------------------------------------------------------ coming in
     def start(self, command: StartCall, *, actor: Actor, socket_id: str) -> Joined:
@@ -139,8 +145,8 @@ class CallService:
         conversation = self._require_conversation(command.conversation_id, user_id)
         device = self._device(user_id, command.device_id, socket_id)
         draft = self._draft(command, conversation, device)
-        if self._closing.is_closed(draft):
-            raise CallOver(callId=draft.id, reason=None)
+        if past := self._closing.message_of(draft):
+            raise CallOver(callId=draft.id, reason=past.call.state if past.call else None)
         self._leases.take()
         call, is_new = self._ledger.begin(draft)
         if not is_new:
@@ -162,7 +168,7 @@ class CallService:
             started_at=now,
             rings_until=now + timedelta(seconds=self._rules.ring_seconds),
             participants=(),
-            max_participants=None if uses_server else self._rules.max_participants,
+            max_participants=SERVER_MAX_PARTICIPANTS if uses_server else self._rules.max_participants,
             uses_server=uses_server,
         )
         return calls.admitted(nobody, device, now=now)
@@ -246,12 +252,13 @@ class CallService:
     # ------------------------------------------------------------ connections that come and go
     def disconnect(self, socket_id: str) -> None:
         """The socket is gone; its participant has ``HOLD_SECONDS`` to come back. Never waits."""
+        self._returning.pop(socket_id, None)
         seat = self._seats.pop(socket_id, None)
         if seat is not None:
             self._signals.disconnect(seat.participant_id)
             self._scheduler.call_later(0, self._lose, seat)
 
-    def _lose(self, seat: _Seat) -> None:
+    def _lose(self, seat: Seat) -> None:
         lose = partial(
             calls.lost, participant_id=seat.participant_id, connections=seat.connections, now=self._clock.now()
         )
@@ -266,9 +273,14 @@ class CallService:
     def resume(self, socket_id: str, participant_id: str, user_id: str) -> None:
         """The connection is back, with all it has heard. Never waits."""
         self._rooms.take_part(socket_id, participant_id, user_id)
-        self._scheduler.call_later(0, self._resume, socket_id, participant_id, user_id)
+        self._returning[socket_id] = (participant_id, user_id)
+        self._scheduler.call_later(0, self._resume, socket_id)
 
-    def _resume(self, socket_id: str, participant_id: str, user_id: str) -> None:
+    def _resume(self, socket_id: str) -> None:
+        """Again is harmless: who has something to say at once does not wait for their turn."""
+        if socket_id not in self._returning:
+            return
+        participant_id, user_id = self._returning[socket_id]
         try:
             call_id = self._store.calls.busy([user_id]).get(user_id)
             known = self._ledger.get(call_id).find(participant_id) if call_id else None
@@ -277,6 +289,8 @@ class CallService:
                 self._join(call_id, self._device(user_id, known.device_id, socket_id), socket_id)
         except ChatError as exc:
             log.info("a participant does not come back: %s", exc)
+        finally:
+            self._returning.pop(socket_id, None)
 
     def forsake(self, socket_id: str) -> None:
         """The socket is nobody's any more: whoever was in a call with it leaves. Never waits."""
@@ -292,7 +306,7 @@ class CallService:
             if call and call.conversation_id == conversation_id and user_id in (None, seat.user_id):
                 self._scheduler.call_later(0, self._expel, seat)
 
-    def _expel(self, seat: _Seat) -> None:
+    def _expel(self, seat: Seat) -> None:
         try:
             self._leave(seat.call_id, seat.participant_id, Leaving.REMOVED)
         except ChatError as exc:
@@ -342,11 +356,19 @@ class CallService:
 
     def _tell_end(self, call: Call) -> None:
         log.info("call %s ends: %s after %d ms", call.id, call.end, call.duration_ms)
-        conversation = self._conversations.get(call.conversation_id)
-        members = conversation.participants if conversation else ()
-        self._publisher.publish(CallEnded(call, tuple(dict.fromkeys((*members, *call.took_part)))))
+        user_ids = dict.fromkeys((*self._members(call), *call.took_part))
+        self._publisher.publish(CallEnded(call, tuple(user_ids)))
         self._let_go(call.id)
         self._closing.close(call)
+
+    def _members(self, call: Call) -> tuple[str, ...]:
+        """It has ended, whether or not the store says who is to be told."""
+        try:
+            conversation = self._conversations.get(call.conversation_id)
+        except Unavailable as exc:
+            log.warning("who is to hear that call %s has ended was not read: %s", call.id, exc)
+            return ()
+        return conversation.participants if conversation else ()
 
     def _tell_left(self, call: Call, gone: Participant, why: Leaving) -> None:
         self._publisher.publish(CallParticipantLeft(call, gone, why))
@@ -361,37 +383,45 @@ class CallService:
 
     # ------------------------------------------------------------ seats
     @property
-    def is_needed(self) -> bool:
-        """Whether somebody is in a call through this worker."""
-        return bool(self._seats)
+    def seats(self) -> dict[str, Seat]:
+        """Who is in a call through this worker, by socket."""
+        return dict(self._seats)
 
     def _connect(self, call: Call, participant: Participant, socket_id: str) -> None:
         """From here on nothing waits: what is told meanwhile is told to the participant."""
         self._part(participant, forget=False)
-        seat = _Seat(call.id, participant.id, participant.user_id, participant.connections)
+        seat = Seat(call.id, participant.id, participant.user_id, participant.connections)
         self._seats[socket_id] = seat
         self._rooms.take_part(socket_id, participant.id, participant.user_id)
         others = [each for each in call.participants if each.id != participant.id]
         self._signals.connect(call.id, participant, others)
+        if self._speaks_for(socket_id) != participant.user_id:  # it has closed while the store was asked
+            self.disconnect(socket_id)
 
     def _part(self, participant: Participant, *, forget: bool = True) -> None:
         """No socket here is this participant's any more."""
         for socket_id in [id_ for id_, seat in self._seats.items() if seat.participant_id == participant.id]:
             del self._seats[socket_id]
         self._rooms.part(participant.id, participant.user_id)
+        self._signals.disconnect(participant.id)
         if forget:
-            self._signals.forget([participant.id])
-        else:
-            self._signals.disconnect(participant.id)
+            self._signals.forget(participant.id)
 
     def _let_go(self, call_id: str) -> None:
-        for socket_id, seat in [item for item in self._seats.items() if item[1].call_id == call_id]:
-            del self._seats[socket_id]
-            self._rooms.part(seat.participant_id, seat.user_id)
-            self._signals.forget([seat.participant_id])
+        for socket_id, seat in tuple(self._seats.items()):
+            if seat.call_id == call_id:
+                self._stand_up(socket_id, seat)
+        self._signals.forget_call(call_id)
 
-    def _require_seat(self, call_id: str, actor: Actor, socket_id: str) -> _Seat:
+    def _stand_up(self, socket_id: str, seat: Seat) -> None:
+        """The socket is this participant's no more."""
+        del self._seats[socket_id]
+        self._rooms.part(seat.participant_id, seat.user_id)
+        self._signals.disconnect(seat.participant_id)
+
+    def _require_seat(self, call_id: str, actor: Actor, socket_id: str) -> Seat:
         user_id = require_name(actor)
+        self._resume(socket_id)
         seat = self._seats.get(socket_id)
         if seat is not None and seat.call_id == call_id and seat.user_id == user_id:
             return seat
@@ -399,29 +429,49 @@ class CallService:
         raise NotInCall(callId=call_id)
 
     # ------------------------------------------------------------ the other workers
-    def follow(self, event: CallChanged) -> None:
-        """Another worker has changed a call, and told it. Never waits."""
+    def follow(self, room: str, event: CallChanged) -> None:
+        """Another worker has changed a call, and those here who are in this room have been told. Never waits."""
         self._ledger.see(event.call)
         match event:
             case CallEnded(call):
                 self._let_go(call.id)
-            case CallParticipantLeft(_, participant):
-                self._part(participant)
+            case CallParticipantLeft(_, participant) if room == user_room(participant.user_id):
+                self._part(participant)  # in another room's turn they would not hear it themselves
+
+    def reconcile(self, found: Collection[Call], seats: Mapping[str, Seat]) -> None:
+        """What the store says of the calls in which those in these ``seats`` were when it was asked: what other workers
+        have told of them may be lost. To be called before the ledger sees it. Never waits."""
+        known = {call.id: call for call in found}
+        for socket_id, seat in seats.items():
+            if self._seats.get(socket_id) is seat:
+                self._look_at(socket_id, seat, known.get(seat.call_id))
+
+    def _look_at(self, socket_id: str, seat: Seat, call: Call | None) -> None:
+        me = call.find(seat.participant_id) if call else None
+        if me is not None and me.connections == seat.connections:
+            return
+        before = self._ledger.seen(seat.call_id)
+        was = before.find(seat.participant_id) if before else None
+        if call is not None and call.is_over:
+            self._publisher.deliver(CallEnded(call, call.took_part))
+        elif call is not None and me is None and was is not None:
+            self._publisher.deliver(CallParticipantLeft(call, was, Leaving.LOST))
+        self._stand_up(socket_id, seat)
 
     def hear(self, event: SignalPassed | SignalsWanted | SignalsHeld) -> None:
         """Never waits."""
         if isinstance(event, SignalsWanted):  # so it is connected there
-            for socket_id in [id_ for id_, seat in self._seats.items() if seat.participant_id == event.participant_id]:
-                del self._seats[socket_id]
-                self._rooms.part(event.participant_id, event.user_id)
-                self._signals.disconnect(event.participant_id)
+            for socket_id, seat in tuple(self._seats.items()):
+                if seat.participant_id == event.participant_id and seat.connections < event.connections:
+                    self._stand_up(socket_id, seat)
         self._signals.hear(event)
 
     def recovered(self) -> None:
         """The bus may have lost something: those connected here ask for what is held for them. Never waits."""
         for seat in self._seats.values():
             call = self._ledger.seen(seat.call_id)
-            if call and (me := call.find(seat.participant_id)):
+            me = call.find(seat.participant_id) if call else None
+            if call and me and me.connections == seat.connections:  # else they have gone elsewhere meanwhile
                 self._signals.ask(call.id, me, [each for each in call.participants if each.id != me.id])
 
     def ring_late(self, user_id: str, socket_id: str) -> None:

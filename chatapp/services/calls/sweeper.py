@@ -26,6 +26,9 @@ HOLD = timedelta(seconds=HOLD_SECONDS)
 PATIENCE = timedelta(seconds=2)
 """What the worker in charge does at once, another one does so much later."""
 
+REMEMBERED = timedelta(minutes=1)
+"""Who answers in the moment in which the other gives up is told why there is no call."""
+
 
 class CallSweeper:
     def __init__(
@@ -60,9 +63,11 @@ class CallSweeper:
         """Never raises."""
         self._signals.sweep()
         try:
-            if self._service.is_needed:
+            seats = self._service.seats
+            if seats:
                 self._leases.take()
             found = self._store.list_all()
+            self._service.reconcile(found, seats)
             self._ledger.see_all(found)
             leases = self._leases.ends() if found else {}
         except Unavailable as exc:
@@ -74,21 +79,31 @@ class CallSweeper:
     def _look_at(self, call: Call, leases: dict[str, datetime]) -> None:
         now = self._clock.now()
         if call.ended_at is not None:
-            if now - call.ended_at > PATIENCE:
-                self._closing.close(call)
+            self._clean_up(call, now - call.ended_at)
         elif call.state is CallState.RINGING and now - call.rings_until > PATIENCE:
             self._service.stop_ringing(call.id)
         else:
             for participant in call.participants:
-                self._look_for(call, participant, leases.get(participant.worker, call.started_at))
+                self._look_for(call, participant, leases.get(participant.worker, now))
+
+    def _clean_up(self, call: Call, over_for: timedelta) -> None:
+        if not call.is_closed:
+            if over_for > PATIENCE:
+                self._closing.close(call)
+        elif over_for > REMEMBERED:
+            try:
+                self._store.remove(call.id)
+            except Unavailable as exc:
+                log.warning("call %s was not forgotten: %s", call.id, exc)
 
     def _look_for(self, call: Call, participant: Participant, alive_until: datetime) -> None:
-        """Whoever was lost with a worker that could not say so counts as lost since its lease."""
+        """Whoever was lost with a worker that could not say so counts as lost since its lease ended; where it was
+        released, since now."""
         now = self._clock.now()
         if participant.lost_at is not None:
             if now - participant.lost_at >= HOLD:
                 self._service.drop(call.id, participant)
-        elif alive_until < now:
+        elif alive_until <= now:
             lose = partial(
                 calls.lost, participant_id=participant.id, connections=participant.connections, now=alive_until
             )

@@ -1,6 +1,6 @@
 import type { InboxEntry, User } from '../protocol/types.gen';
 import type { Chat } from '../state/chat';
-import { otherSide } from '../state/words';
+import { isVoiceNote, otherSide } from '../state/words';
 import { texts } from './i18n';
 
 /** A conversation's name as this user sees it. */
@@ -32,5 +32,8 @@ export function previewText(preview: string | null): string {
   const t = texts();
   const call = CALL_LINE.exec(preview ?? '');
   if (call) return callLine(call[1] === 'Videollamada', call[2]!);
-  return (preview ?? '').replace(/^(Archivo|Audio): /, (_whole, kind: string) => `${kind === 'Audio' ? '🎤' : '📎'} ${kind === 'Audio' ? t.audio : t.file}: `);
+  const [, kind, name] = /^(Archivo|Audio): (.*)/s.exec(preview ?? '') ?? [];
+  if (name === undefined) return preview ?? '';
+  if (kind === 'Archivo') return `📎 ${t.file}: ${name}`;
+  return `🎤 ${isVoiceNote(name) ? t.voiceNote : `${t.audio}: ${name}`}`;
 }

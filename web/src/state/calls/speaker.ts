@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals-core';
 
-/** Of full scale (root mean square): a voice is above, a quiet room below. */
-const SPEAKS_ABOVE = 0.02;
+/** On the scale of `loudness`: a voice is above (−33 dB), a quiet room below. */
+const SPEAKS_ABOVE = 0.4;
 /** Pauses between words do not end a turn. */
 const HOLD_MS = 900;
 

@@ -1,6 +1,6 @@
 import type { CallSummary, Message } from '../../protocol/types.gen';
 import { useApp } from '../app';
-import { durationOf } from '../format';
+import { clockOf } from '../format';
 import { texts } from '../i18n';
 import { Icon } from '../parts/Icon';
 
@@ -29,6 +29,6 @@ export function CallCard({ message, call }: { message: Message; call: CallSummar
 
 function aboutOf({ state, durationMs }: CallSummary, own: boolean): string {
   const { outcome } = texts().call;
-  if (state === 'hangup') return durationOf(durationMs);
+  if (state === 'hangup') return clockOf(durationMs / 1000);
   return state === 'missed' ? (own ? outcome.noAnswer : outcome.notAnswered) : outcome[state];
 }

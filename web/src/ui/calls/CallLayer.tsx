@@ -5,9 +5,10 @@ import { RingingDialog } from './RingingDialog';
 
 /** What calls show over everything else: the one that rings, and the one there is. */
 export function CallLayer() {
-  const { chat, door } = useApp();
+  const { chat, door, only } = useApp();
   const room = door.room.value;
-  const ringing = chat.ringing.first.value;
+  const first = chat.ringing.first.value;
+  const ringing = first && (only.value ?? first.conversationId) === first.conversationId ? first : null;
   return (
     <>
       {room && <room.Screen room={room} />}

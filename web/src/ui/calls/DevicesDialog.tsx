@@ -104,11 +104,8 @@ function Preview({ call, choice }: { call: LiveCall; choice: Choice }) {
   return <div class="preview">{track && <OwnPicture track={track} label={words().preview} mirrored />}</div>;
 }
 
-/** A quiet voice fills a third, a loud one all of it. */
-const FULL = 0.3;
-
 function Level({ watch }: { watch: Watch }) {
-  const part = Math.min(1, watch.ownLevel.value / FULL);
+  const part = watch.ownLevel.value;
   return (
     <div class="level" role="meter" aria-label={words().level} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(part * 100)}>
       <span style={{ width: `${part * 100}%` }} />

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { EndReason, LiveCall } from '../../state/calls/call';
 import { MediaProblem } from '../../state/calls/local_media';
-import { durationOf } from '../format';
+import { clockOf } from '../format';
 import { Icon } from '../parts/Icon';
 import { sentenceOf } from '../problems';
 import type { Room } from './room';
@@ -42,7 +42,7 @@ export function Ended({ room, call }: { room: Room; call: LiveCall }) {
         <div role="alert">
           <h2>{t.ended[reason]}</h2>
           {text && <p>{text}</p>}
-          {durationMs > 0 && <p>{t.after(durationOf(durationMs))}</p>}
+          {durationMs > 0 && <p>{t.after(clockOf(durationMs / 1000))}</p>}
         </div>
         <div class="call-over-choices">
           <button type="button" class="button" ref={close} onClick={dismiss}>{t.close}</button>

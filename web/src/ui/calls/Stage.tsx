@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { LiveCall } from '../../state/calls/call';
 import type { MediaProblem } from '../../state/calls/local_media';
 import { useApp } from '../app';
-import { durationOf } from '../format';
+import { clockOf } from '../format';
 import { titleOf, companionOf } from '../names';
 import { Avatar } from '../parts/Avatar';
 import { IconButton } from '../parts/IconButton';
@@ -80,12 +80,12 @@ function Status({ call }: { call: LiveCall }) {
   const t = words();
   const phase = call.phase.value;
   const connectedAt = call.connectedAt.value;
-  const seconds = useSeconds(connectedAt !== null);
+  const now = useSeconds(connectedAt !== null);
   const said = phase === 'ended' ? '' : t[phase];
   return (
     <p class="call-status">
       <span role="status" class={phase === 'connected' ? 'hidden' : ''}>{said}</span>
-      {phase === 'connected' && connectedAt !== null && <time>{durationOf(seconds - connectedAt)}</time>}
+      {phase === 'connected' && connectedAt !== null && <time>{clockOf((now - connectedAt) / 1000)}</time>}
     </p>
   );
 }

@@ -1,4 +1,6 @@
-/** How loud streams are, from 0 to 1: the root mean square of their last moment. */
+import { loudness } from '../../state/waveform';
+
+/** How loud streams are at the moment, from 0 to 1. */
 export class Meter {
   readonly #context = new AudioContext();
   readonly #inputs = new Map<string, { stream: MediaStream; source: MediaStreamAudioSourceNode; analyser: AnalyserNode }>();
@@ -13,7 +15,7 @@ export class Meter {
     for (const [id, stream] of streams) {
       if (this.#inputs.has(id) || stream.getAudioTracks().length === 0) continue;
       const source = this.#context.createMediaStreamSource(stream);
-      const analyser = new AnalyserNode(this.#context, { fftSize: 512 });
+      const analyser = new AnalyserNode(this.#context, { fftSize: 2048 });
       source.connect(analyser);
       this.#inputs.set(id, { stream, source, analyser });
     }
@@ -21,7 +23,7 @@ export class Meter {
   }
 
   levels(): Map<string, number> {
-    return new Map([...this.#inputs].map(([id, { analyser }]) => [id, loudness(analyser)]));
+    return new Map([...this.#inputs].map(([id, { analyser }]) => [id, levelOf(analyser)]));
   }
 
   close(): void {
@@ -29,8 +31,8 @@ export class Meter {
   }
 }
 
-function loudness(analyser: AnalyserNode): number {
+function levelOf(analyser: AnalyserNode): number {
   const samples = new Float32Array(analyser.fftSize);
   analyser.getFloatTimeDomainData(samples);
-  return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+  return loudness(samples);
 }

@@ -30,13 +30,13 @@ describe('who speaks', () => {
   it('is whoever is loudest, and keeps the word for a moment', () => {
     let now = 0;
     const speaker = new Speaker(() => now);
-    speaker.levels(levels(0.1, 0.05));
+    speaker.levels(levels(0.6, 0.5));
     expect(speaker.current.value).toBe('ana');
     now = 500;
-    speaker.levels(levels(0, 0.3));
+    speaker.levels(levels(0.1, 0.7));
     expect(speaker.current.value).toBe('ana');
     now = 1_000;
-    speaker.levels(levels(0, 0.3));
+    speaker.levels(levels(0.1, 0.7));
     expect(speaker.current.value).toBe('luis');
     now = 2_000;
     speaker.levels(levels(0, 0));
@@ -45,7 +45,7 @@ describe('who speaks', () => {
 
   it('is nobody any more when they have left', () => {
     const speaker = new Speaker(() => 0);
-    speaker.levels(levels(0.1, 0));
+    speaker.levels(levels(0.6, 0));
     speaker.levels(new Map([['luis', 0]]));
     expect(speaker.current.value).toBeNull();
   });
