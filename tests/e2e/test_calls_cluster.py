@@ -254,6 +254,23 @@ def test_a_call_outlives_the_worker_of_one_of_its_participants(cluster: Server) 
     until(lambda: len(cluster.workers()) == 2, "the worker is replaced")
 
 
+def test_without_redis_there_are_no_two_calls(cluster: Server, engine: RedisEngine) -> None:
+    pair = people("ana", "bea")
+    with devices(cluster, *pair) as (ana, bea):
+        conversation_id = make_conversation(cluster.url, *pair)
+        engine.freeze()
+        try:
+            first, second = ana.start(conversation_id), bea.start(conversation_id)
+            assert first["callId"] == second["callId"]
+            assert [peer["participantId"] for peer in second["participants"]] == [first["participantId"]]
+        finally:
+            engine.thaw()
+        assert ana.client.expect("call_participant_joined")["participant"]["userId"] == bea.user_id
+        ana.client.ok("call_hangup", {"callId": first["callId"]})
+        assert bea.client.expect("call_ended")["reason"] == "hangup"
+        assert len(messages(cluster, conversation_id)) == 1
+
+
 def test_a_call_outlives_a_server_that_is_alone(tmp_path: Path) -> None:
     pair = people("ana", "bea")
     with running(tmp_path / "server") as server:
