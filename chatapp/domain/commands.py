@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from chatapp.domain.happenings import EventType
 from chatapp.domain.models import Attachment, MessageType, Status
 
 
@@ -206,3 +207,39 @@ class RevokeTokens(Command):
 
     user_id: str | None = None
     before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateWebhook(Command):
+    """``event_types`` is empty for all."""
+
+    url: str
+    description: str = ""
+    event_types: tuple[EventType, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeWebhook(Command):
+    """What is None stays."""
+
+    webhook_id: str = ""
+    url: str | None = None
+    description: str | None = None
+    event_types: tuple[EventType, ...] | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayEvents(Command):
+    """These, or all from ``first`` to ``last``, both included."""
+
+    webhook_id: str = ""
+    event_ids: tuple[str, ...] | None = None
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadEvents(Command):
+    after: str | None = None
+    limit: int = 100

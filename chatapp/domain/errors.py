@@ -179,6 +179,10 @@ class MessageNotFound(NotFound):
     code = "message_not_found"
 
 
+class WebhookNotFound(NotFound):
+    code = "webhook_not_found"
+
+
 class FileNotStored(NotFound):
     code = "file_not_found"
 
@@ -189,6 +193,12 @@ class Conflict(ChatError):
 
 class MessageDeletedAlready(Conflict):
     code = "message_deleted"
+
+
+class TooManyKeys(Conflict):
+    """The endpoint has more keys than a request can be signed with, until the oldest of them expire."""
+
+    code = "too_many_keys"
 
 
 class TooSlow(ChatError):
