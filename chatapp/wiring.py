@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import time
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from secrets import token_bytes
+
+import gevent
 
 from chatapp.adapters.clamd import ClamdScanner
 from chatapp.adapters.dynamodb_store import DynamoStore
 from chatapp.adapters.file_inspector import ContentInspector
+from chatapp.adapters.huey_jobs import HueyJobs, NoJobs
 from chatapp.adapters.jwt_tokens import FixedKeys, JwksFile, JwksUrl, JwtVerifier, KeysUnusable, TokenMinter, secret_key
 from chatapp.adapters.jwt_tokens.keys import KeySource
 from chatapp.adapters.livekit_rooms import LiveKitRooms
@@ -17,11 +22,13 @@ from chatapp.adapters.local_bus import LocalBus
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
 from chatapp.adapters.no_scanner import NoScanner
-from chatapp.adapters.redis_bus import RedisBus
+from chatapp.adapters.redis_bus import RedisBus, redis_client
 from chatapp.adapters.s3_files import S3Files
 from chatapp.adapters.shared_presence import SharedPresence
 from chatapp.adapters.sqlite_store import SqliteStore
+from chatapp.adapters.standard_webhooks import StandardKeys
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
+from chatapp.adapters.webhook_sender import HttpSender
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import (
@@ -30,12 +37,15 @@ from chatapp.ports import (
     EventPublisher,
     FileStore,
     Ids,
+    Jobs,
     MediaServer,
     Rooms,
     Store,
     TokenVerifier,
     VirusScanner,
 )
+from chatapp.ports import Journal as JournalPort
+from chatapp.protocol.event_bodies import render
 from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
@@ -56,6 +66,7 @@ from chatapp.services.file_links import FileLinks, link_key
 from chatapp.services.files import FileService
 from chatapp.services.filials import Filials
 from chatapp.services.following import Following
+from chatapp.services.journal import Journal
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
@@ -66,20 +77,32 @@ from chatapp.services.sessions import HereOrKept, NoSessions, Sessions
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
+from chatapp.services.webhook_delivery import WebhookDelivery
+from chatapp.services.webhook_outbox import WebhookOutbox
+from chatapp.services.webhook_registry import WebhookRegistry
+from chatapp.services.webhook_sweeping import WebhookSweeper
+from chatapp.services.webhooks import WebhookService
 from chatapp.settings import Settings, SettingsError
 
+SWEEP_SECONDS = 10.0
+"""How often webhooks are looked after by processes that hear of each other, as those do that share a queue."""
 
-def build_store(settings: Settings) -> Store:
+LONE_SWEEP_SECONDS = 1.0
+"""By one that hears of nothing."""
+
+
+def build_store(settings: Settings, journal: JournalPort | None = None) -> Store:
     """SQLite makes what it needs as it opens; DynamoDB's tables are made by ``chatapp init``, and outside production
     here."""
     if settings.store_engine == "sqlite":
-        return SqliteStore(settings.sqlite_path)
+        return SqliteStore(settings.sqlite_path, journal)
     store = DynamoStore(
         endpoint=settings.dynamodb_endpoint,
         region=settings.aws_region,
         prefix=settings.dynamodb_table_prefix,
         access_key=settings.aws_access_key_id,
         secret_key=settings.aws_secret_access_key,
+        journal=journal,
     )
     if not settings.is_production:
         store.create_tables()
@@ -221,6 +244,77 @@ def build_calls(
     return calls
 
 
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    service: WebhookService
+    outbox: WebhookOutbox
+    sweeper: WebhookSweeper
+
+
+def build_journal(settings: Settings, clock: Clock) -> Journal:
+    return Journal(render, clock=clock, ids=TimeOrderedIds(), now=time.monotonic, always=settings.event_log)
+
+
+def build_webhooks(
+    settings: Settings,
+    store: Store,
+    journal: Journal,
+    audit: AuditService,
+    *,
+    works: bool,
+    sweep_seconds: float = SWEEP_SECONDS,
+) -> Webhooks:
+    """``works``: this process delivers them. Raises StoreUnavailable."""
+    clock, ids, scheduler = SystemClock(), TimeOrderedIds(), GeventScheduler()
+    jobs, sender = build_jobs(settings, works=works), HttpSender(allow_private=settings.webhook_allow_private)
+    registry = WebhookRegistry(store.webhooks, journal, scheduler=scheduler, now=time.monotonic)
+    service = WebhookService(
+        store,
+        journal,
+        registry,
+        sender,
+        StandardKeys(),
+        jobs,
+        audit,
+        clock=clock,
+        ids=ids,
+        wait=gevent.sleep,
+        always_on=settings.event_log,
+    )
+    delivery = WebhookDelivery(
+        store,
+        registry,
+        sender,
+        jobs,
+        owner=uuid.uuid4().hex,
+        clock=clock,
+        ids=ids,
+        scheduler=scheduler,
+        chance=random.random,
+    )
+    sweeper = WebhookSweeper(
+        store,
+        registry,
+        jobs,
+        delivery.deliver,
+        clock=clock,
+        scheduler=scheduler,
+        every_seconds=sweep_seconds,
+        keep=timedelta(days=settings.event_log_days),
+    )
+    registry.start()
+    if works:
+        sweeper.start()
+    return Webhooks(service, WebhookOutbox(store.events, registry, jobs), sweeper)
+
+
+def build_jobs(settings: Settings, *, works: bool) -> Jobs:
+    """``works``: whether this process delivers webhooks itself."""
+    if settings.redis:
+        return HueyJobs(redis_client(settings.redis))
+    return HueyJobs() if works else NoJobs()
+
+
 def build_chat(
     settings: Settings,
     publisher: EventPublisher,
@@ -234,7 +328,8 @@ def build_chat(
     """Opens the engines. ``clock`` and ``ids`` are the machine's where none are given. Raises StoreUnavailable,
     FilesUnavailable."""
     clock, ids, scheduler = clock or SystemClock(), ids or TimeOrderedIds(), GeventScheduler()
-    store, files = build_store(settings), build_files(settings)
+    journal = build_journal(settings, clock)
+    store, files = build_store(settings, journal), build_files(settings)
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
     sessions = sessions or NoSessions()
@@ -245,9 +340,11 @@ def build_chat(
     )
 
     filials = Filials(store.users, isolated=settings.filial_isolation)
-    teller = Teller(audience, presence, rooms, publisher)
-    deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler)
     audit = build_audit(store)
+    hooks = build_webhooks(settings, store, journal, audit, works=settings.webhook_delivery == "web")
+    outbox = hooks.outbox
+    teller = Teller(audience, presence, rooms, publisher)
+    deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler, wake=outbox.wake)
     revocations = RevocationService(store.revocations, audit, publisher, clock=clock, scheduler=scheduler)
     if settings.auth_mode == "jwt":
         revocations.start()
@@ -274,6 +371,7 @@ def build_chat(
         clock=clock,
         ids=ids,
         following=following,
+        wake=outbox.wake,
     )
     users = UserService(
         store,
@@ -287,6 +385,7 @@ def build_chat(
         audit,
         clock=clock,
         ids=ids,
+        wake=outbox.wake,
     )
     typing = TypingService(store, presence, profiles, publisher, scheduler=scheduler)
     presences = PresenceService(
@@ -302,6 +401,7 @@ def build_chat(
         scheduler=scheduler,
         grace_seconds=settings.presence_grace_seconds,
         following=following,
+        wake=outbox.wake,
     )
     calls = build_calls(
         settings,
@@ -354,6 +454,7 @@ def build_chat(
             ids=ids,
             allowed_types=settings.allowed_types,
             max_bytes=settings.upload_max_bytes,
+            publish=outbox.publish,
         ),
         file_access=access,
         file_links=build_links(settings, access, clock, revocations),
@@ -363,6 +464,9 @@ def build_chat(
         api_keys=build_api_keys(store, audit),
         revocations=revocations,
         audit=audit,
+        webhooks=hooks.service,
+        outbox=outbox,
+        webhook_sweeper=hooks.sweeper,
         store=store,
         file_store=files,
         bus=bus,

@@ -14,6 +14,7 @@ from chatapp.domain.calls import Call, CallEnd, CallSummary
 from chatapp.domain.commands import MarkAsRead
 from chatapp.domain.errors import ChatError, ConversationNotFound, NotAParticipant, Unavailable
 from chatapp.domain.events import MessageSent
+from chatapp.domain.happenings import Happening, call_ended
 from chatapp.domain.models import Actor, Message, MessageType, Standing
 from chatapp.domain.text import call_text
 from chatapp.ports import Appended, Clock, Ids, Store
@@ -67,7 +68,7 @@ class Closing:
         for sender_id in dict.fromkeys((call.started_by, *call.took_part)):
             try:
                 draft = self._draft(call, sender_id, call.end or CallEnd.FAILED)
-                return self._store.messages.append(draft, fingerprint=call.id)
+                return self._store.messages.append(draft, fingerprint=call.id, along=(_ended(call),))
             except NotAParticipant:
                 continue
             except ConversationNotFound:
@@ -99,3 +100,16 @@ class Closing:
                     self._conversations.mark_as_read(command, actor=Actor(user_id, Standing.USER))
             except ChatError as exc:  # they have left, or count one more than they need
                 log.info("call %s was not marked as read: %s", call.id, exc)
+
+
+def _ended(call: Call) -> Happening:
+    return call_ended(
+        call_id=call.id,
+        conversation_id=call.conversation_id,
+        started_by=call.started_by,
+        participants=call.took_part,
+        reason=call.end or CallEnd.FAILED,
+        started_at=call.started_at,
+        ended_at=call.ended_at or call.started_at,
+        duration_ms=call.duration_ms,
+    )
