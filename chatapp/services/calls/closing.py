@@ -7,7 +7,6 @@ took part, and had read everything before, has read it too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 
 from chatapp.domain.calls import Call, CallEnd, CallSummary
@@ -42,8 +41,6 @@ class Closing:
         self._conversations = conversations
         self._clock = clock
         self._ids = ids
-        self.on_closed: Callable[[Call, Message], object] = lambda _call, _message: None
-        """Called once with a call that is over and the message that was just written."""
 
     def message_of(self, call: Call) -> Message | None:
         """What a call by this id has left, which is over then. Raises StoreUnavailable."""
@@ -57,7 +54,6 @@ class Closing:
             sent = self._append(call)
             if sent is not None and not sent.duplicate:
                 self._deliveries.announce(MessageSent(sent.message, sent.conversation))
-                self.on_closed(call, sent.message)
                 self._read(call, sent.message)
             self._store.calls.replace(replace(call, is_closed=True, version=call.version + 1))
         except Unavailable as exc:
