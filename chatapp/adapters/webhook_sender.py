@@ -138,7 +138,7 @@ def _may_be_public(host: str) -> bool:
         return True
     try:
         resolve(host, None, allow_private=False)
-    except OSError:
+    except (AddressNotAllowed, OSError):
         return False
     return True
 
