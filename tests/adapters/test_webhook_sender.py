@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from chatapp.adapters.standard_webhooks import StandardKeys, headers_of, verifies
+from chatapp.adapters.standard_webhooks import StandardKeys, headers_of, verify_with
 from chatapp.adapters.webhook_sender import HttpSender, _seconds
 from chatapp.domain.happenings import EventType
 from chatapp.domain.webhooks import Endpoint, LoggedEvent
@@ -244,9 +244,21 @@ def test_both_kinds_of_signatures_are_made_with_every_pair_of_keys_that_is_good(
     headers = headers_of(endpoint, event, now)
     signatures = [part.split(",") for part in headers["webhook-signature"].split(" ")]
     assert [version for version, _ in signatures] == ["v1", "v1a", "v1", "v1a"]
-    signed = f"evt_1.{headers['webhook-timestamp']}.ñ".encode()
-    assert verifies(new.public_key, signed, signatures[1][1])
-    assert verifies(old.public_key, signed, signatures[3][1])
-    assert not verifies(gone.public_key, signed, signatures[1][1])
-    assert not verifies(new.public_key, signed + b"x", signatures[1][1])
-    assert not verifies(new.public_key, signed, "nonsense")
+    for good in (new, old):
+        for key in (good.secret, good.public_key):
+            assert verify_with(key)(headers, "ñ".encode()) is None
+            assert verify_with(key)(headers, b"n") == "No matching signature found"
+            assert verify_with(key)({}, "ñ".encode()) == "Missing required headers"
+    for key in (gone.secret, gone.public_key):
+        assert verify_with(key)(headers, "ñ".encode()) == "No matching signature found"
+    for seconds in (301, -301):
+        late = headers_of(endpoint, event, now + timedelta(seconds=seconds))
+        assert "timestamp too" in (verify_with(new.secret)(late, "ñ".encode()) or "")
+        assert "timestamp too" in (verify_with(new.public_key)(late, "ñ".encode()) or "")
+    assert verify_with(new.public_key)(headers | {"webhook-signature": "v1a,!!! v1a,AAAA v2,x"}, b"x") is not None
+
+
+@pytest.mark.parametrize("key", ["", "whsec_", "whsec_!!!", "whpk_AAAA", "whsk_AAAA", "secret"])
+def test_what_is_no_key_is_refused(key: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whose texts are not ours
+        verify_with(key)
