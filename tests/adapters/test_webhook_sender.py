@@ -22,6 +22,7 @@ from chatapp.adapters.standard_webhooks import StandardKeys, headers_of, verify_
 from chatapp.adapters.webhook_sender import HttpSender, _seconds
 from chatapp.domain.happenings import EventType
 from chatapp.domain.webhooks import Endpoint, LoggedEvent
+from tests.engines.tls import tls_in_front_of
 from tests.fakes import START
 
 ROOT = Path(__file__).parents[2]
@@ -175,6 +176,22 @@ def test_nothing_goes_to_a_private_address(scheme: str, host: str) -> None:
         port = url.rpartition(":")[2]
         answer = post(f"{scheme}://{host}:{port}/", allow=False)
     assert (answer["status"], answer["error"], requests) == (None, "the address is not public", [])
+
+
+def test_a_certificate_must_be_trusted_and_be_the_hosts(tmp_path: Path) -> None:
+    with serving(saying(b"HTTP/1.1 204 No Content\r\n\r\n")) as (url, requests):
+        behind = int(url.rpartition(":")[2])
+        with tls_in_front_of(behind, tmp_path, address="127.0.0.1") as port:
+            certificate = str(tmp_path / "self-signed.pem")
+            stranger = post(f"https://127.0.0.1:{port}/")
+            assert (stranger["status"], "CERTIFICATE_VERIFY_FAILED" in stranger["error"]) == (None, True)
+            assert requests == []
+            known = post(f"https://127.0.0.1:{port}/", SSL_CERT_FILE=certificate)
+            assert (known["status"], known["error"]) == (204, None)
+        with tls_in_front_of(behind, tmp_path) as port:
+            other = post(f"https://127.0.0.1:{port}/", SSL_CERT_FILE=certificate)
+            assert (other["status"], "not valid for" in other["error"]) == (None, True), other
+    assert len(requests) == 1
 
 
 # ---------------------------------------------------------------- without sending
