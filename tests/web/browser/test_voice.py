@@ -13,23 +13,14 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.server import Server, running
 from tests.web.browser import axe
-from tests.web.browser.conftest import FLAGS, Stage, open_private, say
+from tests.web.browser.conftest import ALLOWED, BEEPING, FLAGS, Stage, open_private, say
 
-BEEPING = "--use-fake-device-for-media-stream"
-ALLOWED = "--use-fake-ui-for-media-stream"
 ELSEWHERE = "--host-resolver-rules=MAP chat.test 127.0.0.1"
 
 SENT = ":not(.row-pending)"
 
 TOLERANCE_SECONDS = 1.0
 """The clock shows whole seconds, and a codec adds some silence. A pause of two is still noticed."""
-
-
-@pytest.fixture(scope="module")
-def recording_browser(browser: Browser) -> Iterator[Browser]:
-    """A second one, for such a microphone is there for the whole browser or not at all."""
-    with browser.browser_type.launch(executable_path="/usr/bin/chromium", args=[*FLAGS, BEEPING, ALLOWED]) as chromium:
-        yield chromium
 
 
 @pytest.fixture
