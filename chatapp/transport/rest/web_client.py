@@ -45,6 +45,7 @@ def client_config(settings: Settings) -> dict[str, Any]:
     """What the client cannot know otherwise. Anybody may read it."""
     return {
         "authMode": settings.auth_mode,
+        "demo": settings.demo,
         "socketPath": settings.socket_path,
         "uploadMaxBytes": settings.upload_max_bytes,
         "allowedTypes": list(with_other_names(settings.allowed_types)),

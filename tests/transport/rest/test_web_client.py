@@ -82,6 +82,7 @@ def test_the_client_is_told_the_limits_it_should_keep(client: FlaskClient) -> No
     answer = client.get("/client/config.json")
     assert answer.get_json() == {
         "authMode": "open",
+        "demo": False,
         "socketPath": "/socket.io",
         "uploadMaxBytes": 1234,
         "allowedTypes": ["audio/m4a", "audio/mp4", "audio/x-m4a"],

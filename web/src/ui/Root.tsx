@@ -33,7 +33,7 @@ interface Mounted {
 function Open(mounted: Mounted) {
   const { services } = mounted;
   const me = services.session.value.value;
-  if (!me) return <SignIn rest={services.rest} onDone={(someone) => services.session.set(someone)} />;
+  if (!me) return <SignIn rest={services.rest} demo={services.config.demo} onDone={(someone) => services.session.set(someone)} />;
   return <Chatting {...mounted} me={me} signOut={() => services.session.set(null)} key={me.id} />;
 }
 

@@ -5,6 +5,8 @@ export const en = {
   yourName: 'Your name',
   yourEmail: 'E-mail',
   enter: 'Start chatting',
+  demoText: 'This is a demo. Choose who you want to be.',
+  somebodyNew: 'Or come as somebody new',
   waitingForHost: 'Waiting for the page that shows this chat to say who you are.',
   // the connection
   connecting: 'Connecting…',

@@ -6,6 +6,8 @@ export const es: Texts = {
   yourName: 'Tu nombre',
   yourEmail: 'Correo electrónico',
   enter: 'Empezar',
+  demoText: 'Esto es una demo. Elige quién quieres ser.',
+  somebodyNew: 'O entra como alguien nuevo',
   waitingForHost: 'Esperando a que la página que muestra este chat diga quién eres.',
   connecting: 'Conectando…',
   offline: 'Sin conexión. Lo que escribas se guarda y se envía después.',

@@ -6,6 +6,8 @@ export const pt: Texts = {
   yourName: 'Seu nome',
   yourEmail: 'E-mail',
   enter: 'Começar',
+  demoText: 'Isto é uma demonstração. Escolha quem quer ser.',
+  somebodyNew: 'Ou entre como alguém novo',
   waitingForHost: 'Aguardando a página que mostra este chat dizer quem é você.',
   connecting: 'Conectando…',
   offline: 'Sem conexão. O que você escrever fica guardado e é enviado depois.',
