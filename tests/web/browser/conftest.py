@@ -29,6 +29,8 @@ ALLOWED = "--use-fake-ui-for-media-stream"
 WAIT_MS = 15_000
 """For what a busy machine takes its time for; nothing waits that long in vain but a failure."""
 
+pytest.register_assert_rewrite("tests.web.browser.axe")
+
 DESK = {"width": 1280, "height": 800}
 
 expect.set_options(timeout=WAIT_MS)
@@ -40,13 +42,6 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         yield chromium
         chromium.close()
-
-
-@pytest.fixture(scope="session")
-def recording_browser(browser: Browser) -> Iterator[Browser]:
-    """A second one, for such a microphone is there for the whole browser or not at all."""
-    with browser.browser_type.launch(executable_path="/usr/bin/chromium", args=[*FLAGS, BEEPING, ALLOWED]) as chromium:
-        yield chromium
 
 
 @dataclass
@@ -96,6 +91,13 @@ def stage(tmp_path: Path, browser: Browser) -> Iterator[Stage]:
         for context in stage.contexts:
             context.close()
     assert stage.complaints == []
+
+
+@pytest.fixture(scope="session")
+def recording_browser(browser: Browser) -> Iterator[Browser]:
+    """A second one, for such a microphone is there for the whole browser or not at all."""
+    with browser.browser_type.launch(executable_path="/usr/bin/chromium", args=[*FLAGS, BEEPING, ALLOWED]) as chromium:
+        yield chromium
 
 
 def open_private(page: Page, name: str) -> None:
