@@ -299,6 +299,15 @@ def build_webhooks(
     return Webhooks(service, WebhookOutbox(store.events, registry, jobs), sweeper)
 
 
+def build_deliverer(settings: Settings) -> tuple[Store, WebhookSweeper]:
+    """For a process that only delivers webhooks, at work already. Raises StoreUnavailable."""
+    journal = build_journal(settings, SystemClock())
+    store = build_store(settings, journal)
+    seconds = SWEEP_SECONDS if settings.redis else LONE_SWEEP_SECONDS
+    hooks = build_webhooks(settings, store, journal, build_audit(store), works=True, sweep_seconds=seconds)
+    return store, hooks.sweeper
+
+
 def build_jobs(settings: Settings, *, works: bool) -> Jobs:
     """``works``: whether this process delivers webhooks itself."""
     if settings.redis:
