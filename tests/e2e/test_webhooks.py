@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -203,3 +204,35 @@ def read_on(server: Server, cursor: str | None) -> tuple[list[dict[str, Any]], s
         cursor = page["cursor"]
         if not page["hasMore"]:
             return [event for event in found if event["event"] == "message.sent"], str(cursor)
+
+
+# ---------------------------------------------------------------- stopping
+def test_a_stop_does_not_wait_for_an_endpoint_that_hangs_and_loses_nothing(tmp_path: Path) -> None:
+    receiver, hangs = Receiver(), threading.Event()
+
+    def hang(_post: Post) -> tuple[int, dict[str, str]]:
+        hangs.wait(30)
+        return 204, {}
+
+    receiver.answer = hang
+    server = Server(tmp_path / "server", WEBHOOK_ALLOW_PRIVATE="yes")
+    server.start()
+    save_users(server.url, "ana", "luis")
+    conversation = make_conversation(server.url, "ana", "luis")
+    subscribe(server, receiver.url, eventTypes=["message.sent"])
+    for number in range(3):
+        send(server, conversation, str(number))
+    receiver.wait_for(1, "message.sent")
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 15
+    assert "Traceback" not in server.log()
+    receiver.answer = lambda _post: (204, {})
+    server.start()
+    try:
+        receiver.wait_for(4, "message.sent", seconds=30)
+        assert [post.data["seq"] for post in receiver.posts] == [1, 1, 2, 3]
+    finally:
+        hangs.set()
+        server.stop()
+        receiver.close()
