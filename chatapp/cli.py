@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from chatapp.administration import apikey, audit, token, webhook
+from chatapp.administration.demo import command as demo
 from chatapp.domain.errors import Unavailable
 from chatapp.domain.models import OPERATOR
 from chatapp.settings import Settings, SettingsError
@@ -111,6 +112,7 @@ def _app(settings: Settings, **overrides: Any) -> Iterator[Flask]:
 
 COMMANDS: dict[str, Command] = {
     "serve": Command(_with_settings(_serve), "run the server on HOST:PORT"),
+    "demo": Command(_with_both(demo.run), "show the chat with people in it, until Ctrl-C", demo.add_arguments),
     "init": Command(_with_settings(_init), "create or migrate the tables"),
     "token": Command(_with_both(token.run), "mint a user's token", token.add_arguments),
     "purge": Command(_with_settings(_purge), "remove every message for good, and say how many"),

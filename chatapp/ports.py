@@ -15,6 +15,7 @@ from typing import Protocol
 
 from chatapp.domain.api_keys import ApiKey
 from chatapp.domain.audit import AuditDraft, AuditHead, AuditRecord
+from chatapp.domain.calls import Call, Participant
 from chatapp.domain.changes import Changes
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.events import Event
@@ -242,6 +243,40 @@ class MessageStore(Protocol):
         participant at this moment. What it costs depends on how many messages carry the file, and on nothing else."""
 
 
+# ---------------------------------------------------------------- calls
+class CallStore(Protocol):
+    """Calls that are going on, and those that are over until they are removed. A conversation has at most one that is
+    not over, and a user takes part in at most one, whoever asks at the same time."""
+
+    def begin(self, call: Call) -> tuple[Call, bool]:
+        """The conversation's call: this one, and True, when there was none. One with the same id is returned also when
+        it is over. Raises InAnotherCall when one of its participants takes part in a call of another conversation."""
+
+    def get(self, call_id: str) -> Call | None: ...
+
+    def replace(self, call: Call) -> bool:
+        """Store it in the place of the version before; False, and nothing is stored, when that is not there any more.
+        Raises InAnotherCall when one of its participants takes part in another."""
+
+    def remove(self, call_id: str) -> None:
+        """A call that is over; an unknown one is ignored."""
+
+    def list_all(self) -> list[Call]:
+        """In no particular order."""
+
+    def busy(self, user_ids: Collection[str]) -> dict[str, str]:
+        """Those of these users who take part in a call: user → call."""
+
+    def renew(self, worker: str, *, until: datetime) -> None:
+        """The worker lives, and will at least until then."""
+
+    def leases(self) -> dict[str, datetime]:
+        """Every worker that has renewed its lease and not released it, also where it has run out."""
+
+    def release(self, worker: str) -> None:
+        """An unknown one is ignored."""
+
+
 # ---------------------------------------------------------------- who gets in, and who did what
 class ApiKeyStore(Protocol):
     def add(self, key: ApiKey) -> None:
@@ -415,6 +450,7 @@ class Store(Protocol):
     users: UserStore
     conversations: ConversationStore
     messages: MessageStore
+    calls: CallStore
     api_keys: ApiKeyStore
     revocations: RevocationStore
     audit: AuditLog
@@ -610,6 +646,19 @@ class Rooms(Protocol):
 
     def disconnect(self, user_id: str) -> None:
         """Close every socket of this user."""
+
+    def take_part(self, socket_id: str, participant_id: str, user_id: str) -> None:
+        """The socket hears what is for this participant of a call, who is this user's device."""
+
+    def part(self, participant_id: str, user_id: str) -> None:
+        """No socket is this participant's any more, and no lost connection."""
+
+
+class MediaServer(Protocol):
+    """Takes the media of a call where there are too many to send to each other."""
+
+    def admit(self, call: Call, participant: Participant, *, name: str) -> tuple[str, str]:
+        """The server's URL, and a token with which this participant may enter the call's room there."""
 
 
 class TokenVerifier(Protocol):

@@ -17,6 +17,7 @@ from chatapp.adapters.file_inspector import ContentInspector
 from chatapp.adapters.huey_jobs import HueyJobs, NoJobs
 from chatapp.adapters.jwt_tokens import FixedKeys, JwksFile, JwksUrl, JwtVerifier, KeysUnusable, TokenMinter, secret_key
 from chatapp.adapters.jwt_tokens.keys import KeySource
+from chatapp.adapters.livekit_rooms import LiveKitRooms
 from chatapp.adapters.local_bus import LocalBus
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
@@ -35,7 +36,9 @@ from chatapp.ports import (
     Clock,
     EventPublisher,
     FileStore,
+    Ids,
     Jobs,
+    MediaServer,
     Rooms,
     Store,
     TokenVerifier,
@@ -47,6 +50,9 @@ from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
 from chatapp.services.audit import AuditService
+from chatapp.services.calls.assembly import Calls, assemble_calls
+from chatapp.services.calls.ice import IceServers
+from chatapp.services.calls.service import Rules
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
@@ -182,6 +188,53 @@ def build_api_keys(store: Store, audit: AuditService) -> ApiKeyService:
     return ApiKeyService(store.api_keys, audit, clock=SystemClock(), scheduler=GeventScheduler(), now=time.monotonic)
 
 
+def build_media_server(settings: Settings) -> MediaServer | None:
+    if not (settings.livekit_url and settings.livekit_key and settings.livekit_secret):
+        return None
+    return LiveKitRooms(
+        settings.livekit_url, key=settings.livekit_key, secret=settings.livekit_secret, clock=SystemClock()
+    )
+
+
+def build_calls(
+    settings: Settings,
+    store: Store,
+    audience: Audience,
+    profiles: Profiles,
+    rooms: Rooms,
+    publisher: EventPublisher,
+    deliveries: Deliveries,
+    teller: Teller,
+    conversations: ConversationService,
+    presence: PresenceService,
+    *,
+    clock: Clock,
+    ids: Ids,
+) -> Calls:
+    """Begins to sweep."""
+    calls = assemble_calls(
+        store,
+        audience,
+        profiles,
+        rooms,
+        publisher,
+        deliveries,
+        conversations,
+        IceServers(settings.stun_urls, settings.turn_urls, secret=settings.turn_secret or "", clock=clock),
+        build_media_server(settings),
+        speaks_for=presence.user_of,
+        rules=Rules(settings.call_ring_seconds, settings.call_mesh_max, settings.livekit_always),
+        clock=clock,
+        ids=ids,
+        scheduler=GeventScheduler(),
+        now=time.monotonic,
+    )
+    teller.on_departure = calls.service.expel
+    conversations.on_close = calls.service.expel
+    calls.sweeper.start()
+    return calls
+
+
 @dataclass(frozen=True, slots=True)
 class Webhooks:
     service: WebhookService
@@ -189,8 +242,8 @@ class Webhooks:
     sweeper: WebhookSweeper
 
 
-def build_journal(settings: Settings) -> Journal:
-    return Journal(render, clock=SystemClock(), ids=TimeOrderedIds(), now=time.monotonic, always=settings.event_log)
+def build_journal(settings: Settings, clock: Clock) -> Journal:
+    return Journal(render, clock=clock, ids=TimeOrderedIds(), now=time.monotonic, always=settings.event_log)
 
 
 def build_webhooks(
@@ -248,7 +301,7 @@ def build_webhooks(
 
 def build_deliverer(settings: Settings) -> tuple[Store, WebhookSweeper]:
     """For a process that only delivers webhooks, at work already. Raises StoreUnavailable."""
-    journal = build_journal(settings)
+    journal = build_journal(settings, SystemClock())
     store = build_store(settings, journal)
     seconds = SWEEP_SECONDS if settings.redis else LONE_SWEEP_SECONDS
     hooks = build_webhooks(settings, store, journal, build_audit(store), works=True, sweep_seconds=seconds)
@@ -263,11 +316,19 @@ def build_jobs(settings: Settings, *, works: bool) -> Jobs:
 
 
 def build_chat(
-    settings: Settings, publisher: EventPublisher, rooms: Rooms, bus: Bus, sessions: Sessions | None = None
+    settings: Settings,
+    publisher: EventPublisher,
+    rooms: Rooms,
+    bus: Bus,
+    sessions: Sessions | None = None,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
 ) -> Chat:
-    """Opens the engines. Raises StoreUnavailable, FilesUnavailable."""
-    clock, ids, scheduler = SystemClock(), TimeOrderedIds(), GeventScheduler()
-    journal = build_journal(settings)
+    """Opens the engines. ``clock`` and ``ids`` are the machine's where none are given. Raises StoreUnavailable,
+    FilesUnavailable."""
+    clock, ids, scheduler = clock or SystemClock(), ids or TimeOrderedIds(), GeventScheduler()
+    journal = build_journal(settings, clock)
     store, files = build_store(settings, journal), build_files(settings)
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
@@ -342,6 +403,20 @@ def build_chat(
         following=following,
         wake=outbox.wake,
     )
+    calls = build_calls(
+        settings,
+        store,
+        audience,
+        profiles,
+        rooms,
+        publisher,
+        deliveries,
+        teller,
+        conversations,
+        presences,
+        clock=clock,
+        ids=ids,
+    )
     if shared and following:
         replica = Replica(
             bus,
@@ -355,6 +430,7 @@ def build_chat(
             messages,
             presences,
             revocations,
+            calls.hearing,
             scheduler=scheduler,
             sessions=sessions,
         )
@@ -382,6 +458,7 @@ def build_chat(
         ),
         file_access=access,
         file_links=build_links(settings, access, clock, revocations),
+        calls=calls.service,
         presence=presences,
         typing=typing,
         api_keys=build_api_keys(store, audit),

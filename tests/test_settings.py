@@ -32,6 +32,7 @@ READ: list[tuple[str, str, str, Any]] = [
     ("AUTH_JWT_ISSUER", "https://id.example", "auth_jwt_issuer", "https://id.example"),
     ("AUTH_ADMIN_ROLES", "admin, Jefe de área,", "auth_admin_roles", ("admin", "Jefe de área")),
     ("AUTH_ALLOW_OPEN", "yes", "allow_open", True),
+    ("DEMO", "on", "demo", True),
     ("LEGACY_FRONT_END", "on", "legacy_front_end", True),
     ("SOCKET_PATH", "/ws/", "socket_path", "/ws"),
     ("SOCKET_CORS_ORIGIN", "https://a.example/, http://b:1", "cors_origins", ("https://a.example", "http://b:1")),
@@ -63,7 +64,16 @@ READ: list[tuple[str, str, str, Any]] = [
     ("RATE_LIMIT_MESSAGES", "20 per 2 Minutes", "rate_limit_messages", "20 per 2 minutes"),
     ("RATE_LIMIT_FILES", "1/hour", "rate_limit_files", "1/hour"),
     ("RATE_LIMIT_CONNECTIONS", "5/second", "rate_limit_connections", "5/second"),
+    ("RATE_LIMIT_CALLS", "off", "rate_limit_calls", "off"),
+    ("RATE_LIMIT_CALL_SIGNALS", "100/second", "rate_limit_call_signals", "100/second"),
+    ("CALL_RING_SECONDS", "0.5", "call_ring_seconds", 0.5),
+    ("CALL_MESH_MAX", "4", "call_mesh_max", 4),
+    ("STUN_URLS", "stun:a.example:3478, stuns:b.example,", "stun_urls", ("stun:a.example:3478", "stuns:b.example")),
+    ("LIVEKIT_ALWAYS", "off", "livekit_always", False),
 ]
+TURN = {"TURN_URLS": "turn:a.example:3478?transport=udp, turns:[2001:db8::1]", "TURN_SECRET": "s3cret"}
+LIVEKIT = {"LIVEKIT_URL": "wss://sfu.example", "LIVEKIT_KEY": "key", "LIVEKIT_SECRET": "s3cret"}
+NEED_EACH_OTHER = TURN | LIVEKIT
 CHOOSES_AN_ENGINE = {"DYNAMODB_ENDPOINT", "REDIS_URL", "REDIS_HOST"}
 """Read by tests of their own below: what they choose may be missing from a version."""
 
@@ -78,7 +88,27 @@ def test_variable_is_read(variable: str, given: str, name: str, value: Any) -> N
 
 
 def test_every_variable_has_a_test() -> None:
-    assert {row[0] for row in READ} | CHOOSES_AN_ENGINE == set(readers())
+    assert {row[0] for row in READ} | CHOOSES_AN_ENGINE | set(NEED_EACH_OTHER) == set(readers())
+
+
+def test_turn_and_its_secret_need_each_other() -> None:
+    settings = Settings.from_env(TURN)
+    assert settings.turn_urls == ("turn:a.example:3478?transport=udp", "turns:[2001:db8::1]")
+    assert settings.secrets() == (settings.turn_secret,) == ("s3cret",)
+    for name, value in TURN.items():
+        with pytest.raises(SettingsError, match="TURN_URLS and TURN_SECRET must be set together"):
+            Settings.from_env({name: value})
+
+
+def test_livekit_needs_all_of_its_settings() -> None:
+    settings = Settings.from_env({**LIVEKIT, "LIVEKIT_ALWAYS": "on"})
+    assert (settings.livekit_url, settings.livekit_key, settings.livekit_always) == ("wss://sfu.example", "key", True)
+    assert settings.secrets() == (settings.livekit_secret,) == ("s3cret",)
+    incomplete: list[dict[str, str]] = [{"LIVEKIT_ALWAYS": "on"}]
+    incomplete += [{other: LIVEKIT[other] for other in LIVEKIT if other != name} for name in LIVEKIT]
+    for env in incomplete:
+        with pytest.raises(SettingsError, match="LIVEKIT_URL, LIVEKIT_KEY and LIVEKIT_SECRET must be set together"):
+            Settings.from_env(env)
 
 
 def test_defaults_are_the_documents() -> None:
@@ -148,6 +178,7 @@ WRONG = [
     ("SOCKET_PATH", "socket.io", "a path like /socket.io"),
     ("SOCKET_PATH", "/", "a path like /socket.io"),
     ("SOCKET_PATH", "/a b", "a path like /socket.io"),
+    ("SOCKET_PATH", "/client/ws", "not below /client"),
     ("SOCKET_CORS_ORIGIN", "app.example.com", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://a.example,*", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://*.example.com", "origins like https://app.example.com"),
@@ -175,6 +206,13 @@ WRONG = [
     ("RATE_LIMIT_FILES", "5", 'a rate like "10/minute"'),
     ("RATE_LIMIT_FILES", "9" * 5000 + "/minute", 'a rate like "10/minute"'),
     ("RATE_LIMIT_CONNECTIONS", "100/fortnight", 'a rate like "10/minute"'),
+    ("CALL_MESH_MAX", "1", "a number of participants from 2 to 12"),
+    ("STUN_URLS", "a.example:3478", "URLs like stun:host:3478"),
+    ("STUN_URLS", "turn:a.example", "URLs like stun:host:3478"),
+    ("STUN_URLS", ",", "URLs like stun:host:3478"),
+    ("TURN_URLS", "turn://a.example", "URLs like turn:host:3478"),
+    ("TURN_URLS", "turn:user@a.example", "URLs like turn:host:3478"),
+    ("LIVEKIT_URL", "https://sfu.example", "a URL beginning with ws:// or wss://"),
 ]
 
 
@@ -347,6 +385,12 @@ def test_branches_are_kept_apart_only_where_they_are_known_for_sure() -> None:
         Settings.from_env({"FILIAL_ISOLATION": "on"})
     jwt = {"AUTH_MODE": "jwt", "AUTH_JWT_SECRET": LONG_SECRET}
     assert Settings.from_env({**jwt, "FILIAL_ISOLATION": "on"}).filial_isolation is True
+
+
+def test_a_demo_lets_nobody_into_a_server_that_asks_for_proof() -> None:
+    for real in ({"AUTH_MODE": "jwt", "AUTH_JWT_SECRET": LONG_SECRET}, {"NODE_ENV": "production"}):
+        with pytest.raises(SettingsError, match="DEMO=on needs AUTH_MODE=open"):
+            Settings.from_env({"DEMO": "on", "AUTH_ALLOW_OPEN": "yes", **real})
 
 
 # ---------------------------------------------------------------- tokens

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from chatapp.domain.calls import CallKind, Media
 from chatapp.domain.happenings import EventType
 from chatapp.domain.models import Attachment, MessageType, Status
 
@@ -209,6 +211,52 @@ class RevokeTokens(Command):
     before: datetime | None = None
 
 
+# ---------------------------------------------------------------- calls
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartCall(Command):
+    """Or join the one there is. ``device_id`` of None: the connection itself is the device."""
+
+    conversation_id: str
+    client_call_id: str
+    media: CallKind
+    device_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptCall(Command):
+    """Answer, join later, or come back with the same device."""
+
+    call_id: str
+    device_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineCall(Command):
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendSignal(Command):
+    """``signal`` is what WebRTC gives: ``{"description": …}`` or ``{"candidate": …}``, in our spelling of names. It
+    holds people's addresses: not for logs."""
+
+    call_id: str
+    to: str
+    signal: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowMedia(Command):
+    call_id: str
+    media: Media
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp(Command):
+    call_id: str
+
+
+# ---------------------------------------------------------------- webhooks
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateWebhook(Command):
     """``event_types`` is empty for all."""

@@ -17,7 +17,7 @@ from chatapp.domain.models import Attachment, Conversation, Message, User
 
 
 class EventType(StrEnum):
-    """As the API document and issue 7 name them."""
+    """``user.created``, ``conversation.created``, ``message.sent`` and ``file.uploaded`` are the API document's."""
 
     USER_CREATED = "user.created"
     CONVERSATION_CREATED = "conversation.created"

@@ -8,6 +8,7 @@ from chatapp.domain.errors import Unavailable
 from chatapp.ports import Bus, FileStore, Store
 from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.audit import AuditService
+from chatapp.services.calls.service import CallService
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
@@ -34,6 +35,7 @@ class Chat:
     files: FileService
     file_access: FileAccess
     file_links: FileLinks
+    calls: CallService
     presence: PresenceService
     typing: TypingService
     api_keys: ApiKeyService
@@ -53,6 +55,7 @@ class Chat:
     def close(self) -> None:
         """Finish what was accepted and let go of the engines."""
         self.presence.close()
+        self.calls.close()
         self.webhook_sweeper.stop()
         self.bus.close()
         self.store.close()

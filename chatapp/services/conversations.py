@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from chatapp.domain.audit import AuditAction
 from chatapp.domain.commands import (
@@ -93,6 +93,8 @@ class ConversationService:
         self._clock = clock
         self._ids = ids
         self._following = following or NotFollowing()
+        self.on_close: Callable[[str], object] = lambda _conversation_id: None
+        """Called with a conversation that is gone. May not wait."""
 
     # ------------------------------------------------------------ making
     def create(self, command: CreateConversation, *, actor: Actor) -> tuple[Conversation, bool]:
@@ -386,6 +388,7 @@ class ConversationService:
         self._rooms.close(conversation_id)
         for user_id in tuple(self._presence.viewers(conversation_id)):
             self._presence.evict(conversation_id, user_id)
+        self.on_close(conversation_id)
 
 
 def _require_in_group(conversation: Conversation, user_id: str) -> None:

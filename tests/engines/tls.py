@@ -33,6 +33,7 @@ def tls_in_front_of(port: int, folder: Path, *, address: str = ELSEWHERE) -> Ite
 
 
 def self_signed(folder: Path, address: str = ELSEWHERE) -> Path:
+    """For ``address`` alone."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody.example")])
     now = datetime.datetime.now(datetime.UTC)

@@ -20,12 +20,15 @@ from chatapp.domain.commands import CreateConversation, JoinChat, JoinRoom, Send
 from chatapp.domain.errors import StoreUnavailable, Unavailable
 from chatapp.domain.events import Event, ProfileChanged
 from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
-from chatapp.domain.rooms import EVERYONE
+from chatapp.domain.rooms import EVERYONE, channel_of
 from chatapp.ports import FileStore, Store
 from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import THUMBNAIL_ENDING, AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.audit import AuditService
+from chatapp.services.calls.assembly import assemble_calls
+from chatapp.services.calls.ice import IceServers
+from chatapp.services.calls.service import Rules
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.file_access import FileAccess
@@ -68,7 +71,9 @@ class BusPublisher(RecordingPublisher):
     def deliver(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         super().deliver(event, rooms=rooms)
         self.told += [
-            (room, name) for room, name in self._of(event) if (rooms is None or room in rooms) and self._is_heard(room)
+            (room, name)
+            for room, name in self._of(event)
+            if (rooms is None or channel_of(room) in rooms) and self._is_heard(room)
         ]
 
     def _is_heard(self, room: str) -> bool:
@@ -77,7 +82,9 @@ class BusPublisher(RecordingPublisher):
 
     def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         super().relay(event, rooms=rooms)
-        self._bus.publish(dict.fromkeys(room for room, _ in self._of(event)) if rooms is None else rooms, event)
+        self._bus.publish(
+            dict.fromkeys(channel_of(room) for room, _ in self._of(event)) if rooms is None else rooms, event
+        )
 
     def _of(self, event: Event) -> list[tuple[str, str]]:
         rows = [row for row in self._rows.get(type(event), ()) if row.when(event)]
@@ -182,10 +189,34 @@ class World:
             self.audit,
             **time,
         )
+        self._make_calls()
         save_people(self.store)
         if shared and following:
             following.start()
             self._replicate(shared)
+
+    def _make_calls(self) -> None:
+        assembled = assemble_calls(
+            self.store,
+            self.audience,
+            self.profiles,
+            self.rooms,
+            self.published,
+            self.deliveries,
+            self.conversations,
+            IceServers((), (), secret="", clock=self.clock),
+            None,
+            speaks_for=self.presence.user_of,
+            rules=Rules(ring_seconds=30, max_participants=3),
+            clock=self.clock,
+            ids=self.ids,
+            scheduler=self.scheduler,
+            now=lambda: self.clock.now().timestamp(),
+        )
+        self.calls, self.hearing, self.sweeper = assembled.service, assembled.hearing, assembled.sweeper
+        self.endings, self.ledger, self.leases = assembled.endings, assembled.ledger, assembled.leases
+        self.signals, self.seats = assembled.signals, assembled.seats
+        self.teller.on_departure = self.conversations.on_close = self.calls.expel
 
     def _follow(self, shared: SharedPresence) -> Following:
         return Following(self.bus, self.audience, shared, self.deliveries, clock=self.clock, scheduler=self.scheduler)
@@ -203,6 +234,7 @@ class World:
             self.messages,
             self.presence,
             self.revocations,
+            self.hearing,
             scheduler=self.scheduler,
         )
         self.replica.start()

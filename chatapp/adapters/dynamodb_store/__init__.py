@@ -7,6 +7,7 @@ from datetime import datetime
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.api_keys import DynamoApiKeys
 from chatapp.adapters.dynamodb_store.audit import DynamoAudit
+from chatapp.adapters.dynamodb_store.calls import DynamoCalls
 from chatapp.adapters.dynamodb_store.client import Dynamo
 from chatapp.adapters.dynamodb_store.conversations import DynamoConversations
 from chatapp.adapters.dynamodb_store.events import DynamoEvents
@@ -23,6 +24,7 @@ from chatapp.domain.models import InboxEntry, User
 from chatapp.ports import (
     ApiKeyStore,
     AuditLog,
+    CallStore,
     ConversationStore,
     EventLog,
     Journal,
@@ -58,6 +60,7 @@ class DynamoStore:
         self.users: UserStore = DynamoUsers(self._db, journal)
         self.conversations: ConversationStore = DynamoConversations(self._db, outbox, journal)
         self.messages: MessageStore = DynamoMessages(self._db, outbox, journal)
+        self.calls: CallStore = DynamoCalls(self._db)
         self.api_keys: ApiKeyStore = DynamoApiKeys(self._db)
         self.revocations: RevocationStore = DynamoRevocations(self._db)
         self.audit: AuditLog = DynamoAudit(self._db, outbox)

@@ -17,6 +17,10 @@
 | conversations | ``conversation#<id>`` | ``head`` | the conversation without its members |
 | conversations | ``pair#<ids>`` | ``pair`` | which private conversation these two have |
 | conversations | ``all`` / ``deleting`` | ``<id>`` | every conversation by id / those whose remains are being swept |
+| conversations | ``calls`` | ``<id>`` | a call, until it is over and its message written |
+| conversations | ``conversation#<id>`` | ``call`` | which call the conversation has |
+| conversations | ``call_workers`` | ``<worker>`` | until when it lives at least |
+| users | ``user#<id>`` | ``call`` | which call the user takes part in |
 | conversation_participants | ``conversation#<id>`` | ``members#<n>`` | up to 250 ids of a group's members, in order |
 | conversation_participants | ``user#<id>`` | ``conversation#<id>`` | a member's marks, and their inbox |
 | messages | ``conversation#<id>`` | ``seq#<number>`` | the message |
@@ -114,6 +118,27 @@ def listed(conversation_id: str) -> Key:
 
 def unfinished(conversation_id: str) -> Key:
     return Key(CONVERSATIONS, DELETING, _bounded(conversation_id))
+
+
+# ---------------------------------------------------------------- calls
+CALLS = "calls"
+CALL_WORKERS = "call_workers"
+
+
+def call(call_id: str) -> Key:
+    return Key(CONVERSATIONS, CALLS, _bounded(call_id))
+
+
+def call_of(conversation_id: str) -> Key:
+    return Key(CONVERSATIONS, _conversation(conversation_id), "call")
+
+
+def call_with(user_id: str) -> Key:
+    return Key(USERS, f"user#{_bounded(user_id)}", "call")
+
+
+def call_worker(worker: str) -> Key:
+    return Key(CONVERSATIONS, CALL_WORKERS, _bounded(worker))
 
 
 # ---------------------------------------------------------------- participants

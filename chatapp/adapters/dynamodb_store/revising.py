@@ -64,7 +64,7 @@ class Revising:
             item, head, message = self._require(message_id, pointer)
             if message.is_deleted:
                 return message, None, 0
-            changes = {"is_deleted": True, "content": "", **dict.fromkeys(FILE)}
+            changes = {"is_deleted": True, "content": "", "call": None, **dict.fromkeys(FILE)}
             kept = {name: value for name, value in (item | changes).items() if value is not None}
             tombstone, file = to_message(kept, message.sender), message.attachment
             return recorder.write(

@@ -135,6 +135,7 @@ def _earlier(db: Dynamo, known: Item, conversation: Conversation, send: Send) ->
         recipient_id=conversation.other_than(draft.sender_id),
         content="",
         attachment=None,
+        call=None,
         is_deleted=True,
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chatapp.adapters.sqlite_store.api_keys import SqliteApiKeys
 from chatapp.adapters.sqlite_store.audit import SqliteAudit
+from chatapp.adapters.sqlite_store.calls import SqliteCalls
 from chatapp.adapters.sqlite_store.conversations import SqliteConversations, read_marks
 from chatapp.adapters.sqlite_store.database import Database
 from chatapp.adapters.sqlite_store.events import SqliteEvents
@@ -23,6 +24,7 @@ from chatapp.domain.models import InboxEntry, User
 from chatapp.ports import (
     ApiKeyStore,
     AuditLog,
+    CallStore,
     ConversationStore,
     EventLog,
     Journal,
@@ -45,6 +47,7 @@ class SqliteStore:
         self.users: UserStore = SqliteUsers(self._database, journal)
         self.conversations: ConversationStore = SqliteConversations(self._database, journal)
         self.messages: MessageStore = SqliteMessages(self._database, journal)
+        self.calls: CallStore = SqliteCalls(self._database)
         self.api_keys: ApiKeyStore = SqliteApiKeys(self._database)
         self.revocations: RevocationStore = SqliteRevocations(self._database)
         self.audit: AuditLog = SqliteAudit(self._database)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from chatapp.adapters.call_codec import encode_summary
 from chatapp.adapters.cursors import make_cursor, read_cursor
 from chatapp.adapters.sqlite_store.changes import record, record_purge
 from chatapp.adapters.sqlite_store.database import Database
@@ -82,7 +83,7 @@ class SqliteMessages:
                 return Retracted(before, Deleted(None, 0, ()), 0)
             connection.execute(
                 """UPDATE messages SET is_deleted = 1, content = '', file_url = NULL, file_name = NULL,
-                   file_size = NULL, file_type = NULL, thumbnail_url = NULL WHERE id = ?""",
+                   file_size = NULL, file_type = NULL, thumbnail_url = NULL, call = NULL WHERE id = ?""",
                 (message_id,),
             )
             connection.execute("UPDATE messages SET reply_preview = '' WHERE reply_to = ?", (message_id,))
@@ -215,6 +216,7 @@ def _numbered(draft: Message, *, seq: int, rev: int, recipient_id: str | None) -
         reply_preview=draft.reply_preview,
         client_message_id=draft.client_message_id,
         rev=rev,
+        call=draft.call,
     )
 
 
@@ -254,6 +256,7 @@ def _earlier(connection: sqlite3.Connection, head: Conversation, draft: Message,
         recipient_id=head.other_than(draft.sender_id),
         content="",
         attachment=None,
+        call=None,
         is_deleted=True,
     )
     return _find(connection, key["message_id"]) or purged
@@ -263,8 +266,8 @@ def _insert(connection: sqlite3.Connection, message: Message, at: int) -> None:
     connection.execute(
         """INSERT INTO messages (conversation_id, seq, id, sender_id, recipient_id, content, message_type, file_url,
                file_name, file_size, file_type, thumbnail_url, reply_to, reply_preview, timestamp, client_message_id,
-               other_changes)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+               other_changes, call)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             message.conversation_id,
             message.seq,
@@ -283,6 +286,7 @@ def _insert(connection: sqlite3.Connection, message: Message, at: int) -> None:
             at,
             message.client_message_id,
             message.rev - message.seq,
+            encode_summary(message.call),
         ),
     )
 

@@ -194,6 +194,26 @@ STEPS = (
         hash TEXT NOT NULL
     ) STRICT;
     """,
+    # Calls: those that are going on, and for a moment those that are over. What became of one its message says.
+    """
+    CREATE TABLE calls (
+        id TEXT PRIMARY KEY,
+        conversation_id TEXT UNIQUE,    -- NULL once it is over
+        version INTEGER NOT NULL,
+        document TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE call_participants (
+        user_id TEXT PRIMARY KEY,
+        call_id TEXT NOT NULL REFERENCES calls (id) ON DELETE CASCADE
+    ) STRICT;
+    CREATE INDEX call_participants_by_call ON call_participants (call_id);
+    CREATE TABLE call_workers (
+        worker TEXT PRIMARY KEY,
+        until INTEGER NOT NULL
+    ) STRICT;
+
+    ALTER TABLE messages ADD COLUMN call TEXT;    -- JSON, of a message of type call
+    """,
     # What the company's backend is told, and how far it has been.
     """
     CREATE TABLE events (

@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, send_from_directory
 
+from chatapp.domain.media_types import with_other_names
 from chatapp.settings import Settings
 from chatapp.transport.rest.resource import extension
 
@@ -44,9 +45,10 @@ def client_config(settings: Settings) -> dict[str, Any]:
     """What the client cannot know otherwise. Anybody may read it."""
     return {
         "authMode": settings.auth_mode,
+        "demo": settings.demo,
         "socketPath": settings.socket_path,
         "uploadMaxBytes": settings.upload_max_bytes,
-        "allowedTypes": list(settings.allowed_types),
+        "allowedTypes": list(with_other_names(settings.allowed_types)),
     }
 
 

@@ -1,6 +1,8 @@
 /** What the server tells its client of itself: `/client/config.json`. */
 export interface ServerConfig {
   authMode: 'open' | 'jwt';
+  /** The server shows itself: whoever comes may be any of its people. */
+  demo: boolean;
   socketPath: string;
   uploadMaxBytes: number;
   allowedTypes: string[];

@@ -28,19 +28,25 @@ export type Uploader = (request: UploadRequest, progress: (part: number) => void
 export function uploader(rest: Rest): Uploader {
   return (request, progress) => {
     const http = new XMLHttpRequest();
+    const canceling = new AbortController();
     const done = new Promise<Uploaded>((resolve, reject) => {
       http.upload.onprogress = ({ loaded, total }) => progress(total ? loaded / total : 0);
       http.onload = () => settle(http, resolve, reject);
       http.onerror = () => reject(new Unreachable('the upload broke'));
-      http.onabort = () => reject(new Canceled());
-      void start(http, rest, request).catch(reject);
+      canceling.signal.addEventListener('abort', () => {
+        reject(new Canceled());
+        http.abort();
+      });
+      start(http, rest, request, canceling.signal).catch(reject);
     });
-    return { done, cancel: () => http.abort() };
+    return { done, cancel: () => canceling.abort() };
   };
 }
 
-async function start(http: XMLHttpRequest, rest: Rest, request: UploadRequest): Promise<void> {
+/** The token may take a while: who cancels meanwhile sends nothing. */
+async function start(http: XMLHttpRequest, rest: Rest, request: UploadRequest, signal: AbortSignal): Promise<void> {
   const headers = await rest.headers();
+  if (signal.aborted) return;
   http.open('POST', rest.url('/api/upload'));
   for (const [name, value] of Object.entries(headers)) http.setRequestHeader(name, value);
   http.send(form(request));

@@ -5,7 +5,7 @@ export const PREVIEW_MAX_CHARS = 100;
 /** A message in one line, in the server's own words (`replyPreview`, `lastMessage`). */
 export function previewOf(message: Pick<Message, 'content' | 'messageType' | 'fileName' | 'isDeleted'>): string {
   if (message.isDeleted) return '';
-  if (message.messageType === 'text') return message.content.slice(0, PREVIEW_MAX_CHARS);
+  if (message.messageType === 'text' || message.messageType === 'call') return message.content.slice(0, PREVIEW_MAX_CHARS);
   return `${message.messageType === 'audio' ? 'Audio' : 'Archivo'}: ${message.fileName ?? ''}`;
 }
 
@@ -19,6 +19,11 @@ export function captionOf({ messageType, content, fileUrl }: Message): string | 
     // not JSON: somebody wrote it
   }
   return content;
+}
+
+/** What our clients call a file that was recorded in the chat. */
+export function isVoiceNote(fileName: string | null): boolean {
+  return /^voice-\d{4}-\d\d-\d\d-\d{4}\./.test(fileName ?? '');
 }
 
 /** Whoever is on the other side of a private conversation. */

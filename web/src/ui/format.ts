@@ -1,8 +1,8 @@
 import { dayOf } from '../state/rows';
-import { language, texts } from './i18n';
+import { locale, texts } from './i18n';
 
 export function timeOf(timestamp: string | number): string {
-  return new Intl.DateTimeFormat(language(), { hour: '2-digit', minute: '2-digit' }).format(new Date(timestamp));
+  return new Intl.DateTimeFormat(locale(), { hour: '2-digit', minute: '2-digit' }).format(new Date(timestamp));
 }
 
 /** Of a conversation in the list: the time of today, yesterday, the weekday, or the date. */
@@ -28,12 +28,20 @@ export function dayTitle(day: string): string {
 export function sizeOf(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB'];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
-  const number = new Intl.NumberFormat(language(), { maximumFractionDigits: power && bytes / 1000 ** power < 10 ? 1 : 0 });
+  const number = new Intl.NumberFormat(locale(), { maximumFractionDigits: power && bytes / 1000 ** power < 10 ? 1 : 0 });
   return `${number.format(bytes / 1000 ** power)} ${units[power]!}`;
 }
 
+/** A length of time as `1:05`, or `1:02:45`. */
+export function clockOf(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const [first, ...rest] = parts[0] ? parts : parts.slice(1);
+  return [first, ...rest.map((part) => String(part).padStart(2, '0'))].join(':');
+}
+
 function format(timestamp: string, options: Intl.DateTimeFormatOptions): string {
-  return new Intl.DateTimeFormat(language(), options).format(new Date(timestamp));
+  return new Intl.DateTimeFormat(locale(), options).format(new Date(timestamp));
 }
 
 function daysAgo(day: string): number {

@@ -1,5 +1,6 @@
 import type { InboxEntry } from '../../protocol/types.gen';
 import { useApp } from '../app';
+import { CallButtons } from '../calls/CallButtons';
 import { seenOf } from '../format';
 import { texts } from '../i18n';
 import { companionOf, titleOf } from '../names';
@@ -8,14 +9,14 @@ import { IconButton } from '../parts/IconButton';
 import { firstName } from '../sidebar/ConversationItem';
 
 export function ConversationHeader({ entry, onDetails }: { entry: InboxEntry; onDetails: () => void }) {
-  const { chat, preferences } = useApp();
+  const { chat, preferences, only } = useApp();
   const t = texts();
   const title = titleOf(entry, chat);
   const companion = companionOf(entry, chat);
   const muted = preferences.isMuted(entry.id);
   return (
     <header class="conversation-head">
-      <IconButton icon="back" label={t.back} class="back" onClick={() => void chat.open(null)} />
+      {only.value === null && <IconButton icon="back" label={t.back} class="back" onClick={() => void chat.open(null)} />}
       <h1 class="conversation-heading">
         <button type="button" class="conversation-title" onClick={onDetails}>
           <Avatar id={companion?.id ?? entry.id} name={title} picture={companion?.avatar ?? null} status={companion?.status} group={entry.type === 'group'} />
@@ -26,8 +27,9 @@ export function ConversationHeader({ entry, onDetails }: { entry: InboxEntry; on
           <span class="hidden">{t.details}</span>
         </button>
       </h1>
+      <CallButtons entry={entry} />
       <IconButton icon={muted ? 'bellOff' : 'bell'} label={muted ? t.unmute : t.mute} aria-pressed={muted} onClick={() => preferences.mute(entry.id, !muted)} />
-      <IconButton icon="info" label={t.details} onClick={onDetails} />
+      <IconButton icon="info" class="to-details" label={t.details} onClick={onDetails} />
     </header>
   );
 }

@@ -34,10 +34,11 @@ export function MessageList({ entry }: { entry: InboxEntry }) {
     chat.reading.line.value?.conversationId === entry.id ? chat.reading.line.value : null,
   )).value;
   const scroller = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualizerHandle>(null);
   const highlighted = useSignal<string | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const bottom = useBottom(entry.id, rows, scroller, list);
+  const bottom = useBottom(entry.id, rows, { scroller, content, list });
   const shift = usePrepended(rows);
   const loaded = timeline.loaded.value;
 
@@ -93,11 +94,13 @@ export function MessageList({ entry }: { entry: InboxEntry }) {
           <>
             <div class="messages-space" />
             {loading && <p class="messages-older" role="status"><span>{t.loadingOlder}</span></p>}
-            <Virtualizer ref={list} scrollRef={scroller} shift={shift} data={rows} onScroll={onScroll} bufferSize={600}>
-              {(row: Row, index: number) => (
-                <RowView key={row.key} row={row} entry={entry} highlighted={highlighted.value} onJump={jump} focusable={keys.focused === index} />
-              )}
-            </Virtualizer>
+            <div ref={content}>
+              <Virtualizer ref={list} scrollRef={scroller} shift={shift} data={rows} onScroll={onScroll} bufferSize={600}>
+                {(row: Row, index: number) => (
+                  <RowView key={row.key} row={row} entry={entry} highlighted={highlighted.value} onJump={jump} focusable={keys.focused === index} />
+                )}
+              </Virtualizer>
+            </div>
           </>
         )}
       </div>
@@ -142,47 +145,61 @@ function usePrepended(rows: readonly Row[]): boolean {
   return prepended;
 }
 
-/** Stays at the newest message while the user is there, and tells the state that it is being read. */
+/**
+ * Stays at the newest message while the user is there, and tells the state that it is being read. How tall rows are is
+ * known only when they are drawn: until the user scrolls up, the list is put to its end whenever that moves. The list
+ * scrolls by itself too, when rows turn out to be taller or smaller; then its whole height is another.
+ */
 function useBottom(
   conversationId: string, rows: readonly Row[],
-  scroller: { current: HTMLDivElement | null }, list: { current: VirtualizerHandle | null },
+  { scroller, content, list }: {
+    scroller: { current: HTMLDivElement | null };
+    content: { current: HTMLDivElement | null };
+    list: { current: VirtualizerHandle | null };
+  },
 ) {
   const { chat } = useApp();
   const [at, setAt] = useState(true);
   const sticks = useRef(true);
   const begun = useRef(false);
-  const count = rows.length;
+  const before = useRef({ scrollTop: 0, scrollHeight: 0 });
+  const hasRows = rows.length > 0;
   const lastKey = rows.at(-1)?.key;
 
+  const toEnd = () => {
+    const element = scroller.current!;
+    element.scrollTop = element.scrollHeight;
+  };
   const go = useCallback(() => {
     sticks.current = true;
     setAt(true);
-    list.current?.scrollToIndex(count - 1, { align: 'end' });
-  }, [count]);
+    toEnd();
+  }, []);
 
   useLayoutEffect(() => {
-    if (!count) return;
+    if (!hasRows) return;
     const line = rows.findIndex((row) => row.kind === 'line');
     if (!begun.current && line >= 0) {
       begun.current = true;
+      sticks.current = false;
       list.current?.scrollToIndex(Math.max(0, line - 1), { align: 'start' });
       return;
     }
     begun.current = true;
     if (sticks.current || rows.at(-1)?.kind === 'pending') go();
-  }, [lastKey, count > 0]);
+  }, [lastKey, hasRows]);
 
   useEffect(() => {
-    const element = scroller.current!;
-    const resized = new ResizeObserver(() => sticks.current && list.current?.scrollToIndex(rowsLength.current - 1, { align: 'end' }));
-    resized.observe(element);
+    if (!hasRows) return;
+    const resized = new ResizeObserver(() => sticks.current && toEnd());
+    resized.observe(scroller.current!);
+    resized.observe(content.current!);
     return () => resized.disconnect();
-  }, []);
-  const rowsLength = useRef(count);
-  rowsLength.current = count;
+  }, [hasRows]);
 
+  const isOnScreen = useOnScreen(scroller);
   useEffect(() => {
-    const look = () => chat.reading.look(at && document.visibilityState === 'visible' && document.hasFocus() ? conversationId : null);
+    const look = () => chat.reading.look(at && isOnScreen && document.visibilityState === 'visible' && document.hasFocus() ? conversationId : null);
     look();
     const events = ['visibilitychange', 'focus', 'blur'] as const;
     for (const event of events) window.addEventListener(event, look);
@@ -192,14 +209,25 @@ function useBottom(
       document.removeEventListener('visibilitychange', look);
       chat.reading.look(null);
     };
-  }, [at, chat, conversationId]);
+  }, [at, isOnScreen, chat, conversationId]);
 
   const scrolled = () => {
-    const element = scroller.current;
-    if (!element) return;
-    const near = element.scrollHeight - element.scrollTop - element.clientHeight < BOTTOM_WITHIN_PX;
-    sticks.current = near;
-    setAt(near);
+    const { scrollTop, scrollHeight, clientHeight } = scroller.current!;
+    if (scrollHeight - scrollTop - clientHeight < BOTTOM_WITHIN_PX) sticks.current = true;
+    else if (scrollTop < before.current.scrollTop && scrollHeight === before.current.scrollHeight) sticks.current = false;
+    before.current = { scrollTop, scrollHeight };
+    setAt(sticks.current);
   };
   return { at, go, scrolled, release: () => void (sticks.current = false) };
+}
+
+/** On another's page the chat may be folded away, or further down: then nobody reads it. */
+function useOnScreen(element: { current: HTMLElement | null }): boolean {
+  const [isOnScreen, setOnScreen] = useState(false);
+  useEffect(() => {
+    const observer = new IntersectionObserver((changes) => setOnScreen(changes.at(-1)!.isIntersecting));
+    observer.observe(element.current!);
+    return () => observer.disconnect();
+  }, [element]);
+  return isOnScreen;
 }

@@ -24,3 +24,9 @@ export function texts(): Texts {
 export function language(): Language {
   return current.value.language;
 }
+
+/** The language as this browser's user writes it: where times are 15:30 in British English, they are not 3:30 PM. */
+export function locale(): string {
+  const spoken = language();
+  return navigator.languages.find((tag) => tag.toLowerCase().split('-')[0] === spoken) ?? spoken;
+}

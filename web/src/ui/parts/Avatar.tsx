@@ -4,6 +4,7 @@ import { useFileUrl } from './file_url';
 import { Icon } from './Icon';
 
 const HUES = 8;
+const GROUP_ICON = { s: 16, m: 24, l: 44 };
 
 /** The picture, or the initials on a colour that belongs to the id. Beside it stands the name: it says nothing itself. */
 export function Avatar({ id, name, picture, status, group = false, size = 'm' }: {
@@ -19,7 +20,7 @@ export function Avatar({ id, name, picture, status, group = false, size = 'm' }:
   return (
     <span class={`avatar avatar-${size} hue-${hueOf(id)}`} aria-hidden="true">
       {url && !broken ? <img src={url} alt="" loading="lazy" onError={() => setBroken(true)} />
-        : group ? <Icon name="group" size={size === 's' ? 16 : 24} /> : initialsOf(name)}
+        : group ? <Icon name="group" size={GROUP_ICON[size]} /> : initialsOf(name)}
       {status && status !== 'offline' && <span class={`dot dot-${status}`} />}
     </span>
   );
