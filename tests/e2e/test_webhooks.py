@@ -20,7 +20,7 @@ from tests.e2e.receiver import Post, Receiver
 from tests.e2e.sample_files import picture
 from tests.e2e.server import Server, free_port, running
 from tests.e2e.test_cluster import until, until_ready
-from tests.e2e.wire import make_conversation, save_users
+from tests.e2e.wire import clients, make_conversation, save_users
 from tests.engines.dynamodb import DynamoEngine
 from tests.engines.redis import running_redis
 
@@ -119,6 +119,21 @@ def test_everything_that_happens_is_told(server: Server, receiver: Receiver) -> 
     assert uploaded[sent["fileUrl"]] == sent
     assert uploaded[stored["fileUrl"]]["conversationId"] is None
     assert {post.data["id"] for post in receiver.of("user.created")} == {"ana", "luis", "eva"}
+
+
+def test_a_call_that_ends_is_told_before_its_message(server: Server, receiver: Receiver) -> None:
+    save_users(server.url, "ana", "luis")
+    conversation = make_conversation(server.url, "ana", "luis")
+    subscribe(server, receiver.url)
+    with clients(server.url, "ana", "luis") as (ana, _luis):
+        asked = {"conversationId": conversation, "clientCallId": "c1", "media": "audio"}
+        call = ana.ok("call_start", asked)
+        ana.ok("call_hangup", {"callId": call["callId"]})
+        receiver.wait_for(1, "message.sent")
+    (ended,) = receiver.of("call.ended")
+    assert [post.event for post in receiver.posts][-2:] == ["call.ended", "message.sent"]
+    assert (ended.data["callId"], ended.data["startedBy"]) == (call["callId"], "ana")
+    assert (ended.data["conversationId"], ended.data["reason"]) == (conversation, "missed")
 
 
 # ---------------------------------------------------------------- several workers
