@@ -111,6 +111,19 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
+def _ice_urls(*schemes: str) -> Callable[[str], tuple[str, ...]]:
+    """RFC 7064 and 7065."""
+    wanted = re.compile(rf"({'|'.join(schemes)}):[^\s/?@]+(\?transport=(udp|tcp))?")
+
+    def read(value: str) -> tuple[str, ...]:
+        urls = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not urls or not all(wanted.fullmatch(url) for url in urls):
+            raise ValueError(f"URLs like {schemes[0]}:host:3478, separated by commas")
+        return urls
+
+    return read
+
+
 def _secret(value: str) -> str:
     if len(value) < SECRET_MIN_CHARS:
         raise ValueError(f"a secret of at least {SECRET_MIN_CHARS} characters")
@@ -131,8 +144,8 @@ def _clamd(value: str) -> str:
 
 
 def _socket_path(value: str) -> str:
-    if not re.fullmatch(r"(/[\w.-]+)+/?", value):
-        raise ValueError("a path like /socket.io")
+    if not re.fullmatch(r"(?!/client(/|$))(/[\w.-]+)+/?", value):  # /client is the web client's, for every origin
+        raise ValueError("a path like /socket.io, and not below /client")
     return value.rstrip("/")
 
 
@@ -356,12 +369,64 @@ class Settings:
     )
     s3_region: str = _setting("FILE_STORAGE_S3_REGION", _text, "us-east-1", "The bucket's region")
 
+    # Calls
+    call_ring_seconds: float = _setting(
+        "CALL_RING_SECONDS", _seconds, 30.0, "How long a call rings before it is missed", shown="30"
+    )
+    call_mesh_max: int = _setting(
+        "CALL_MESH_MAX", _whole(2, 12, "a number of participants"), 6, "Participants who send to each other at most"
+    )
+    stun_urls: tuple[str, ...] = _setting(
+        "STUN_URLS", _ice_urls("stun", "stuns"), (), "STUN servers like stun:host:3478, separated by commas", shown=""
+    )
+    turn_urls: tuple[str, ...] = _setting(
+        "TURN_URLS", _ice_urls("turn", "turns"), (), "TURN servers like turn:host:3478?transport=udp", shown=""
+    )
+    turn_secret: str | None = _setting(
+        "TURN_SECRET", _text, None, "coturn's static-auth-secret; beside TURN_URLS", shown="", secret=_itself
+    )
+    livekit_url: str | None = _setting(
+        "LIVEKIT_URL", _url("ws", "wss"), None, "LiveKit server for calls of more than CALL_MESH_MAX", shown=""
+    )
+    livekit_key: str | None = _setting("LIVEKIT_KEY", _text, None, "API key, beside LIVEKIT_URL", shown="")
+    livekit_secret: str | None = _setting(
+        "LIVEKIT_SECRET", _text, None, "API secret, beside LIVEKIT_URL", shown="", secret=_itself
+    )
+    livekit_always: bool = _setting(
+        "LIVEKIT_ALWAYS", _switch, False, "on: all calls through LiveKit, small ones too", shown="off"
+    )
+
+    # Webhooks
+    webhook_allow_private: bool = _setting(
+        "WEBHOOK_ALLOW_PRIVATE",
+        _switch,
+        False,
+        "yes: webhooks may go to private addresses, and without TLS",
+        shown="no",
+    )
+    webhook_delivery: str = _setting(
+        "WEBHOOK_DELIVERY",
+        _choice("web", "apart"),
+        "web",
+        "web: the workers deliver webhooks themselves; apart: `chatapp webhook deliver` does",
+    )
+    event_log: bool = _setting(
+        "EVENT_LOG", _switch, False, "on: events are kept for GET /api/events without any webhook, too", shown="off"
+    )
+    event_log_days: int = _setting(
+        "EVENT_LOG_DAYS", _whole(7, 3650, "a number of days, at least 7"), 30, "How long events and tries are kept"
+    )
+
     # Limits
     rate_limit_enabled: bool = _setting("RATE_LIMIT_ENABLED", _switch, True, "off: no limits at all", shown="on")
     rate_limit_messages: str = _setting("RATE_LIMIT_MESSAGES", _rate, "10/minute", "Messages, per user")
     rate_limit_files: str = _setting("RATE_LIMIT_FILES", _rate, "5/minute", "Uploads, per user")
     rate_limit_connections: str = _setting(
         "RATE_LIMIT_CONNECTIONS", _rate, "100/minute", "Socket connections, per address"
+    )
+    rate_limit_calls: str = _setting("RATE_LIMIT_CALLS", _rate, "20/minute", "Calls started and answered, per user")
+    rate_limit_call_signals: str = _setting(
+        "RATE_LIMIT_CALL_SIGNALS", _rate, "1200/minute", "Signals between participants of calls, per user"
     )
 
     @classmethod
@@ -409,6 +474,15 @@ class Settings:
         if self.auth_mode == "jwt" and self.redis is not None and not (self.file_url_secret or self.auth_jwt_secret):
             raise SettingsError(
                 "FILE_URL_SECRET must be set beside REDIS_URL: a file's URL signed by one worker is opened at another."
+            )
+
+        if bool(self.turn_urls) != bool(self.turn_secret):
+            raise SettingsError("TURN_URLS and TURN_SECRET must be set together: without one the other is of no use.")
+        livekit = [bool(value) for value in (self.livekit_url, self.livekit_key, self.livekit_secret)]
+        if any(livekit) != all(livekit) or (self.livekit_always and not all(livekit)):
+            raise SettingsError(
+                "LIVEKIT_URL, LIVEKIT_KEY and LIVEKIT_SECRET must be set together, and all three beside "
+                "LIVEKIT_ALWAYS=on."
             )
 
     def secrets(self) -> tuple[str, ...]:

@@ -2,32 +2,61 @@
 
 from __future__ import annotations
 
+import random
 import time
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from secrets import token_bytes
+
+import gevent
 
 from chatapp.adapters.clamd import ClamdScanner
 from chatapp.adapters.dynamodb_store import DynamoStore
 from chatapp.adapters.file_inspector import ContentInspector
+from chatapp.adapters.huey_jobs import HueyJobs, NoJobs
 from chatapp.adapters.jwt_tokens import FixedKeys, JwksFile, JwksUrl, JwtVerifier, KeysUnusable, TokenMinter, secret_key
 from chatapp.adapters.jwt_tokens.keys import KeySource
+from chatapp.adapters.livekit_rooms import LiveKitRooms
 from chatapp.adapters.local_bus import LocalBus
 from chatapp.adapters.local_files import LocalFiles
 from chatapp.adapters.memory_presence import MemoryPresence
 from chatapp.adapters.no_scanner import NoScanner
-from chatapp.adapters.redis_bus import RedisBus
+from chatapp.adapters.redis_bus import RedisBus, redis_client
 from chatapp.adapters.s3_files import S3Files
 from chatapp.adapters.shared_presence import SharedPresence
 from chatapp.adapters.sqlite_store import SqliteStore
+from chatapp.adapters.standard_webhooks import StandardKeys
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
+from chatapp.adapters.webhook_sender import HttpSender
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Bus, Clock, EventPublisher, FileStore, Ids, Rooms, Store, TokenVerifier, VirusScanner
+from chatapp.ports import (
+    Bus,
+    Clock,
+    EventPublisher,
+    FileStore,
+    Ids,
+    Jobs,
+    MediaServer,
+    Rooms,
+    Store,
+    TokenVerifier,
+    VirusScanner,
+)
+from chatapp.ports import Journal as JournalPort
+from chatapp.protocol.event_bodies import render
 from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
 from chatapp.services.audit import AuditService
+from chatapp.services.calls.closing import Closing
+from chatapp.services.calls.ice import IceServers
+from chatapp.services.calls.leases import Leases
+from chatapp.services.calls.ledger import Ledger
+from chatapp.services.calls.service import CallService, Rules
+from chatapp.services.calls.signals import Signals
+from chatapp.services.calls.sweeper import CallSweeper
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
@@ -37,6 +66,7 @@ from chatapp.services.file_links import FileLinks, link_key
 from chatapp.services.files import FileService
 from chatapp.services.filials import Filials
 from chatapp.services.following import Following
+from chatapp.services.journal import Journal
 from chatapp.services.messages import MessageService
 from chatapp.services.presence import PresenceService
 from chatapp.services.profiles import Profiles
@@ -47,20 +77,32 @@ from chatapp.services.sessions import HereOrKept, NoSessions, Sessions
 from chatapp.services.telling import Teller
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
+from chatapp.services.webhook_delivery import WebhookDelivery
+from chatapp.services.webhook_outbox import WebhookOutbox
+from chatapp.services.webhook_registry import WebhookRegistry
+from chatapp.services.webhook_sweeping import WebhookSweeper
+from chatapp.services.webhooks import WebhookService
 from chatapp.settings import Settings, SettingsError
 
+SWEEP_SECONDS = 10.0
+"""How often webhooks are looked after by processes that hear of each other, as those do that share a queue."""
 
-def build_store(settings: Settings) -> Store:
+LONE_SWEEP_SECONDS = 1.0
+"""By one that hears of nothing."""
+
+
+def build_store(settings: Settings, journal: JournalPort | None = None) -> Store:
     """SQLite makes what it needs as it opens; DynamoDB's tables are made by ``chatapp init``, and outside production
     here."""
     if settings.store_engine == "sqlite":
-        return SqliteStore(settings.sqlite_path)
+        return SqliteStore(settings.sqlite_path, journal)
     store = DynamoStore(
         endpoint=settings.dynamodb_endpoint,
         region=settings.aws_region,
         prefix=settings.dynamodb_table_prefix,
         access_key=settings.aws_access_key_id,
         secret_key=settings.aws_secret_access_key,
+        journal=journal,
     )
     if not settings.is_production:
         store.create_tables()
@@ -150,6 +192,129 @@ def build_api_keys(store: Store, audit: AuditService) -> ApiKeyService:
     return ApiKeyService(store.api_keys, audit, clock=SystemClock(), scheduler=GeventScheduler(), now=time.monotonic)
 
 
+def build_media_server(settings: Settings) -> MediaServer | None:
+    if not (settings.livekit_url and settings.livekit_key and settings.livekit_secret):
+        return None
+    return LiveKitRooms(
+        settings.livekit_url, key=settings.livekit_key, secret=settings.livekit_secret, clock=SystemClock()
+    )
+
+
+def build_calls(
+    settings: Settings,
+    store: Store,
+    audience: Audience,
+    profiles: Profiles,
+    rooms: Rooms,
+    publisher: EventPublisher,
+    deliveries: Deliveries,
+    teller: Teller,
+    conversations: ConversationService,
+    presence: PresenceService,
+    *,
+    clock: Clock,
+    ids: Ids,
+) -> CallService:
+    """Begins to sweep."""
+    scheduler = GeventScheduler()
+    ledger, leases = Ledger(store.calls), Leases(store.calls, ids.new(), clock=clock)
+    signals = Signals(publisher, scheduler=scheduler, now=time.monotonic)
+    closing = Closing(store, profiles, deliveries, conversations, clock=clock, ids=ids)
+    calls = CallService(
+        store,
+        audience,
+        profiles,
+        rooms,
+        publisher,
+        ledger,
+        leases,
+        signals,
+        closing,
+        IceServers(settings.stun_urls, settings.turn_urls, secret=settings.turn_secret or "", clock=clock),
+        build_media_server(settings),
+        speaks_for=presence.user_of,
+        rules=Rules(settings.call_ring_seconds, settings.call_mesh_max, settings.livekit_always),
+        clock=clock,
+        ids=ids,
+        scheduler=scheduler,
+    )
+    teller.on_departure = calls.expel
+    conversations.on_close = calls.expel
+    CallSweeper(store.calls, calls, ledger, leases, signals, closing, clock=clock, scheduler=scheduler).start()
+    return calls
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    service: WebhookService
+    outbox: WebhookOutbox
+    sweeper: WebhookSweeper
+
+
+def build_journal(settings: Settings, clock: Clock) -> Journal:
+    return Journal(render, clock=clock, ids=TimeOrderedIds(), now=time.monotonic, always=settings.event_log)
+
+
+def build_webhooks(
+    settings: Settings,
+    store: Store,
+    journal: Journal,
+    audit: AuditService,
+    *,
+    works: bool,
+    sweep_seconds: float = SWEEP_SECONDS,
+) -> Webhooks:
+    """``works``: this process delivers them. Raises StoreUnavailable."""
+    clock, ids, scheduler = SystemClock(), TimeOrderedIds(), GeventScheduler()
+    jobs, sender = build_jobs(settings, works=works), HttpSender(allow_private=settings.webhook_allow_private)
+    registry = WebhookRegistry(store.webhooks, journal, scheduler=scheduler, now=time.monotonic)
+    service = WebhookService(
+        store,
+        journal,
+        registry,
+        sender,
+        StandardKeys(),
+        jobs,
+        audit,
+        clock=clock,
+        ids=ids,
+        wait=gevent.sleep,
+        always_on=settings.event_log,
+    )
+    delivery = WebhookDelivery(
+        store,
+        registry,
+        sender,
+        jobs,
+        owner=uuid.uuid4().hex,
+        clock=clock,
+        ids=ids,
+        scheduler=scheduler,
+        chance=random.random,
+    )
+    sweeper = WebhookSweeper(
+        store,
+        registry,
+        jobs,
+        delivery.deliver,
+        clock=clock,
+        scheduler=scheduler,
+        every_seconds=sweep_seconds,
+        keep=timedelta(days=settings.event_log_days),
+    )
+    registry.start()
+    if works:
+        sweeper.start()
+    return Webhooks(service, WebhookOutbox(store.events, registry, jobs), sweeper)
+
+
+def build_jobs(settings: Settings, *, works: bool) -> Jobs:
+    """``works``: whether this process delivers webhooks itself."""
+    if settings.redis:
+        return HueyJobs(redis_client(settings.redis))
+    return HueyJobs() if works else NoJobs()
+
+
 def build_chat(
     settings: Settings,
     publisher: EventPublisher,
@@ -163,7 +328,8 @@ def build_chat(
     """Opens the engines. ``clock`` and ``ids`` are the machine's where none are given. Raises StoreUnavailable,
     FilesUnavailable."""
     clock, ids, scheduler = clock or SystemClock(), ids or TimeOrderedIds(), GeventScheduler()
-    store, files = build_store(settings), build_files(settings)
+    journal = build_journal(settings, clock)
+    store, files = build_store(settings, journal), build_files(settings)
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
     presence = shared or MemoryPresence()
     sessions = sessions or NoSessions()
@@ -174,9 +340,11 @@ def build_chat(
     )
 
     filials = Filials(store.users, isolated=settings.filial_isolation)
-    teller = Teller(audience, presence, rooms, publisher)
-    deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler)
     audit = build_audit(store)
+    hooks = build_webhooks(settings, store, journal, audit, works=settings.webhook_delivery == "web")
+    outbox = hooks.outbox
+    teller = Teller(audience, presence, rooms, publisher)
+    deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler, wake=outbox.wake)
     revocations = RevocationService(store.revocations, audit, publisher, clock=clock, scheduler=scheduler)
     if settings.auth_mode == "jwt":
         revocations.start()
@@ -203,6 +371,7 @@ def build_chat(
         clock=clock,
         ids=ids,
         following=following,
+        wake=outbox.wake,
     )
     users = UserService(
         store,
@@ -216,6 +385,7 @@ def build_chat(
         audit,
         clock=clock,
         ids=ids,
+        wake=outbox.wake,
     )
     typing = TypingService(store, presence, profiles, publisher, scheduler=scheduler)
     presences = PresenceService(
@@ -231,6 +401,21 @@ def build_chat(
         scheduler=scheduler,
         grace_seconds=settings.presence_grace_seconds,
         following=following,
+        wake=outbox.wake,
+    )
+    calls = build_calls(
+        settings,
+        store,
+        audience,
+        profiles,
+        rooms,
+        publisher,
+        deliveries,
+        teller,
+        conversations,
+        presences,
+        clock=clock,
+        ids=ids,
     )
     if shared and following:
         replica = Replica(
@@ -245,6 +430,7 @@ def build_chat(
             messages,
             presences,
             revocations,
+            calls,
             scheduler=scheduler,
             sessions=sessions,
         )
@@ -268,14 +454,19 @@ def build_chat(
             ids=ids,
             allowed_types=settings.allowed_types,
             max_bytes=settings.upload_max_bytes,
+            publish=outbox.publish,
         ),
         file_access=access,
         file_links=build_links(settings, access, clock, revocations),
+        calls=calls,
         presence=presences,
         typing=typing,
         api_keys=build_api_keys(store, audit),
         revocations=revocations,
         audit=audit,
+        webhooks=hooks.service,
+        outbox=outbox,
+        webhook_sweeper=hooks.sweeper,
         store=store,
         file_store=files,
         bus=bus,

@@ -128,6 +128,8 @@ class RecordingRooms:
         self.calls: list[tuple[str, ...]] = []
         self.disconnected: list[str] = []
         self.parts: dict[str, tuple[str, ...]] = {}
+        self.devices: dict[str, set[str]] = {}
+        """Participant of a call → sockets."""
         self._users: dict[str, str] = {}  # socket → user
         self._rooms: defaultdict[str, set[str]] = defaultdict(set)  # conversation → sockets
 
@@ -166,6 +168,12 @@ class RecordingRooms:
     def disconnect(self, user_id: str) -> None:
         self.calls.append(("disconnect", user_id))
         self.disconnected.append(user_id)
+
+    def take_part(self, socket_id: str, participant_id: str, user_id: str) -> None:
+        self.devices.setdefault(participant_id, set()).add(socket_id)
+
+    def part(self, participant_id: str, user_id: str) -> None:
+        self.devices.pop(participant_id, None)
 
     # ------------------------------------------------------------ for tests
     def sockets_of(self, user_id: str) -> set[str]:

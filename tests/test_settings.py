@@ -56,11 +56,24 @@ READ: list[tuple[str, str, str, Any]] = [
     ("FILE_STORAGE_S3_BUCKET", "bucket", "s3_bucket", "bucket"),
     ("FILE_STORAGE_S3_REGION", "eu-west-1", "s3_region", "eu-west-1"),
     ("FILE_STORAGE_S3_ENDPOINT", "http://s3.local:8333", "s3_endpoint", "http://s3.local:8333"),
+    ("WEBHOOK_ALLOW_PRIVATE", "yes", "webhook_allow_private", True),
+    ("WEBHOOK_DELIVERY", "apart", "webhook_delivery", "apart"),
+    ("EVENT_LOG", "on", "event_log", True),
+    ("EVENT_LOG_DAYS", "90", "event_log_days", 90),
     ("RATE_LIMIT_ENABLED", "off", "rate_limit_enabled", False),
     ("RATE_LIMIT_MESSAGES", "20 per 2 Minutes", "rate_limit_messages", "20 per 2 minutes"),
     ("RATE_LIMIT_FILES", "1/hour", "rate_limit_files", "1/hour"),
     ("RATE_LIMIT_CONNECTIONS", "5/second", "rate_limit_connections", "5/second"),
+    ("RATE_LIMIT_CALLS", "off", "rate_limit_calls", "off"),
+    ("RATE_LIMIT_CALL_SIGNALS", "100/second", "rate_limit_call_signals", "100/second"),
+    ("CALL_RING_SECONDS", "0.5", "call_ring_seconds", 0.5),
+    ("CALL_MESH_MAX", "4", "call_mesh_max", 4),
+    ("STUN_URLS", "stun:a.example:3478, stuns:b.example,", "stun_urls", ("stun:a.example:3478", "stuns:b.example")),
+    ("LIVEKIT_ALWAYS", "off", "livekit_always", False),
 ]
+TURN = {"TURN_URLS": "turn:a.example:3478?transport=udp, turns:[2001:db8::1]", "TURN_SECRET": "s3cret"}
+LIVEKIT = {"LIVEKIT_URL": "wss://sfu.example", "LIVEKIT_KEY": "key", "LIVEKIT_SECRET": "s3cret"}
+NEED_EACH_OTHER = TURN | LIVEKIT
 CHOOSES_AN_ENGINE = {"DYNAMODB_ENDPOINT", "REDIS_URL", "REDIS_HOST"}
 """Read by tests of their own below: what they choose may be missing from a version."""
 
@@ -75,7 +88,27 @@ def test_variable_is_read(variable: str, given: str, name: str, value: Any) -> N
 
 
 def test_every_variable_has_a_test() -> None:
-    assert {row[0] for row in READ} | CHOOSES_AN_ENGINE == set(readers())
+    assert {row[0] for row in READ} | CHOOSES_AN_ENGINE | set(NEED_EACH_OTHER) == set(readers())
+
+
+def test_turn_and_its_secret_need_each_other() -> None:
+    settings = Settings.from_env(TURN)
+    assert settings.turn_urls == ("turn:a.example:3478?transport=udp", "turns:[2001:db8::1]")
+    assert settings.secrets() == (settings.turn_secret,) == ("s3cret",)
+    for name, value in TURN.items():
+        with pytest.raises(SettingsError, match="TURN_URLS and TURN_SECRET must be set together"):
+            Settings.from_env({name: value})
+
+
+def test_livekit_needs_all_of_its_settings() -> None:
+    settings = Settings.from_env({**LIVEKIT, "LIVEKIT_ALWAYS": "on"})
+    assert (settings.livekit_url, settings.livekit_key, settings.livekit_always) == ("wss://sfu.example", "key", True)
+    assert settings.secrets() == (settings.livekit_secret,) == ("s3cret",)
+    incomplete: list[dict[str, str]] = [{"LIVEKIT_ALWAYS": "on"}]
+    incomplete += [{other: LIVEKIT[other] for other in LIVEKIT if other != name} for name in LIVEKIT]
+    for env in incomplete:
+        with pytest.raises(SettingsError, match="LIVEKIT_URL, LIVEKIT_KEY and LIVEKIT_SECRET must be set together"):
+            Settings.from_env(env)
 
 
 def test_defaults_are_the_documents() -> None:
@@ -145,6 +178,7 @@ WRONG = [
     ("SOCKET_PATH", "socket.io", "a path like /socket.io"),
     ("SOCKET_PATH", "/", "a path like /socket.io"),
     ("SOCKET_PATH", "/a b", "a path like /socket.io"),
+    ("SOCKET_PATH", "/client/ws", "not below /client"),
     ("SOCKET_CORS_ORIGIN", "app.example.com", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://a.example,*", "origins like https://app.example.com"),
     ("SOCKET_CORS_ORIGIN", "https://*.example.com", "origins like https://app.example.com"),
@@ -172,6 +206,13 @@ WRONG = [
     ("RATE_LIMIT_FILES", "5", 'a rate like "10/minute"'),
     ("RATE_LIMIT_FILES", "9" * 5000 + "/minute", 'a rate like "10/minute"'),
     ("RATE_LIMIT_CONNECTIONS", "100/fortnight", 'a rate like "10/minute"'),
+    ("CALL_MESH_MAX", "1", "a number of participants from 2 to 12"),
+    ("STUN_URLS", "a.example:3478", "URLs like stun:host:3478"),
+    ("STUN_URLS", "turn:a.example", "URLs like stun:host:3478"),
+    ("STUN_URLS", ",", "URLs like stun:host:3478"),
+    ("TURN_URLS", "turn://a.example", "URLs like turn:host:3478"),
+    ("TURN_URLS", "turn:user@a.example", "URLs like turn:host:3478"),
+    ("LIVEKIT_URL", "https://sfu.example", "a URL beginning with ws:// or wss://"),
 ]
 
 
@@ -251,7 +292,7 @@ SECRET_BEARING = {
 
 def test_variables_that_sound_like_secrets_are_secret() -> None:
     secret = {spec.metadata["env"] for spec in fields(Settings) if spec.metadata["secret"]}
-    sounding = {name for name in readers() if re.search("SECRET|PASSWORD|PRIVATE", name)}
+    sounding = {name for name in readers() if re.search("SECRET|PASSWORD|PRIVATE_KEY", name)}
     assert secret >= SECRET_BEARING | sounding
 
 

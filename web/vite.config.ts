@@ -32,9 +32,16 @@ export default defineConfig({
     assetsInlineLimit: 0, // the content security policy knows no data: scripts or styles
     modulePreload: { polyfill: false },
     target: 'es2022',
-    rolldownOptions: { checks: { moduleLevelDirective: false } }, // virtua's "use client" means nothing here
+    rolldownOptions: {
+      input: { index: 'index.html', embed: 'src/embed.ts' },
+      output: { entryFileNames: ({ name }) => (name === 'embed' ? 'embed.js' : 'assets/[name]-[hash].js') },
+      checks: { moduleLevelDirective: false }, // virtua's "use client" means nothing here
+    },
   },
+  // Code looks for its parts beside itself: on other people's pages `/client/` is theirs.
+  experimental: { renderBuiltUrl: (_name, { hostType }) => (hostType === 'js' ? { relative: true } : undefined) },
   server: {
+    cors: true, // the widget may be tried on a page of another origin
     proxy: { '/api': server, '/uploads': server, '/socket.io': { target: server, ws: true } },
   },
   test: { include: ['tests/**/*.test.ts', 'tests/**/*.test.tsx'], restoreMocks: true },

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from chatapp.domain.calls import CallKind, Media
+from chatapp.domain.happenings import EventType
 from chatapp.domain.models import Attachment, MessageType, Status
 
 
@@ -206,3 +209,84 @@ class RevokeTokens(Command):
 
     user_id: str | None = None
     before: datetime | None = None
+
+
+# ---------------------------------------------------------------- calls
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartCall(Command):
+    """Or join the one there is. ``device_id`` of None: the connection itself is the device."""
+
+    conversation_id: str
+    client_call_id: str
+    media: CallKind
+    device_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptCall(Command):
+    """Answer, join later, or come back with the same device."""
+
+    call_id: str
+    device_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineCall(Command):
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendSignal(Command):
+    """``signal`` is what WebRTC gives: ``{"description": …}`` or ``{"candidate": …}``, in our spelling of names."""
+
+    call_id: str
+    to: str
+    signal: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowMedia(Command):
+    call_id: str
+    media: Media
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HangUp(Command):
+    call_id: str
+
+
+# ---------------------------------------------------------------- webhooks
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateWebhook(Command):
+    """``event_types`` is empty for all."""
+
+    url: str
+    description: str = ""
+    event_types: tuple[EventType, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeWebhook(Command):
+    """What is None stays."""
+
+    webhook_id: str = ""
+    url: str | None = None
+    description: str | None = None
+    event_types: tuple[EventType, ...] | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayEvents(Command):
+    """These, or all from ``first`` to ``last``, both included."""
+
+    webhook_id: str = ""
+    event_ids: tuple[str, ...] | None = None
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadEvents(Command):
+    after: str | None = None
+    limit: int = 100

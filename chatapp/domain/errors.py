@@ -149,6 +149,12 @@ class NotGroupCreator(Forbidden):
     code = "not_group_creator"
 
 
+class NotInCall(Forbidden):
+    """Who asks, or who is meant, takes no part in the call."""
+
+    code = "not_in_call"
+
+
 class EditWindowClosed(Forbidden):
     code = "edit_window_closed"
 
@@ -179,6 +185,14 @@ class MessageNotFound(NotFound):
     code = "message_not_found"
 
 
+class CallNotFound(NotFound):
+    code = "call_not_found"
+
+
+class WebhookNotFound(NotFound):
+    code = "webhook_not_found"
+
+
 class FileNotStored(NotFound):
     code = "file_not_found"
 
@@ -189,6 +203,36 @@ class Conflict(ChatError):
 
 class MessageDeletedAlready(Conflict):
     code = "message_deleted"
+
+
+class CallOver(Conflict):
+    """``details["reason"]`` is why the call has ended; None where nobody remembers."""
+
+    code = "call_over"
+
+
+class CallFull(Conflict):
+    """``details["maxParticipants"]`` are in it."""
+
+    code = "call_full"
+
+
+class AnsweredElsewhere(Conflict):
+    """The user is in the call with another device."""
+
+    code = "call_answered_elsewhere"
+
+
+class InAnotherCall(Conflict):
+    """``details["callId"]`` is the one that the user would have to leave first."""
+
+    code = "in_another_call"
+
+
+class TooManyKeys(Conflict):
+    """The endpoint has more keys than a request can be signed with, until the oldest of them expire."""
+
+    code = "too_many_keys"
 
 
 class TooSlow(ChatError):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from chatapp.domain.calls import Answer, Call, Leaving, Participant
 from chatapp.domain.models import Conversation, LastMessage, Message, Sender, Status, User
 
 
@@ -194,6 +196,78 @@ class GroupDeleted(Event):
     timestamp: datetime
 
 
+# Calls
+@dataclass(frozen=True, slots=True)
+class CallChanged(Event):
+    """``call`` is as it is afterwards."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallRang(CallChanged):
+    """For the devices of these users; for one socket where the user has just joined with it."""
+
+    conversation: Conversation
+    caller: Sender
+    user_ids: tuple[str, ...]
+    socket_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallAccepted(CallChanged):
+    """``participant`` is the first to answer."""
+
+    participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnsweredElsewhere(Event):
+    """For the user's other devices than ``socket_id``."""
+
+    call_id: str
+    conversation_id: str
+    user_id: str
+    answer: Answer
+    socket_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallParticipantJoined(CallChanged):
+    participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class CallParticipantLeft(CallChanged):
+    participant: Participant
+    why: Leaving
+
+
+@dataclass(frozen=True, slots=True)
+class CallMediaChanged(CallChanged):
+    participant: Participant
+
+
+@dataclass(frozen=True, slots=True)
+class CallSignalled(Event):
+    """``seq`` grows from one signal of ``sender_id`` to this participant to the next."""
+
+    call_id: str
+    sender_id: str
+    to_id: str
+    to_user_id: str
+    seq: int
+    signal: dict[str, Any] = field(repr=False)
+    """Holds people's addresses: not for logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(CallChanged):
+    """For all members of the conversation."""
+
+    user_ids: tuple[str, ...]
+
+
 # ---------------------------------------------------------------- between workers, never told to clients
 @dataclass(frozen=True, slots=True)
 class WorkerEvent(Event):
@@ -296,6 +370,30 @@ class MessagesPurged(WorkerEvent):
 @dataclass(frozen=True, slots=True)
 class ResyncNeeded(WorkerEvent):
     """More was lost than the bus could hold: everybody asks the store."""
+
+
+# Signals of calls on their way: services/calls/signals.py
+@dataclass(frozen=True, slots=True)
+class SignalPassed(WorkerEvent):
+    signal: CallSignalled
+
+
+@dataclass(frozen=True, slots=True)
+class SignalsWanted(WorkerEvent):
+    """The participant is connected to the worker that asks, and may have missed some of those still held."""
+
+    call_id: str
+    participant_id: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalsHeld(WorkerEvent):
+    """All that is held of what ``sender_id`` has sent to this participant, in order."""
+
+    sender_id: str
+    to_id: str
+    signals: tuple[CallSignalled, ...]
 
 
 # Sessions whose clients come back to another worker: services/sessions.py

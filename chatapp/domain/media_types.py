@@ -98,6 +98,13 @@ def is_allowed(media_type: str, allowed_types: Collection[str]) -> bool:
     return any(allowed in wildcards or allowed == kind for allowed in map(canonical, allowed_types))
 
 
+def with_other_names(allowed_types: Collection[str]) -> tuple[str, ...]:
+    """``allowed_types``, and every other name of the same kinds: what a browser calls a file may be any of them."""
+    kinds = {canonical(allowed) for allowed in allowed_types}
+    others = kinds | {alias for alias, kind in ALIASES.items() if kind in kinds}
+    return (*allowed_types, *sorted(others.difference(allowed_types)))
+
+
 def is_inline(media_type: str) -> bool:
     """Whether a browser may show it in our own origin: nothing that can carry a script."""
     kind = canonical(media_type)

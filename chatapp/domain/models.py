@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Generic, TypeVar
 
+from chatapp.domain.calls import CallSummary
 from chatapp.domain.identity import Identity
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ class MessageType(StrEnum):
     TEXT = "text"
     FILE = "file"
     AUDIO = "audio"
+    CALL = "call"
+    """Written by the server alone, when a call is over."""
 
 
 class Scope(StrEnum):
@@ -38,6 +41,7 @@ class Scope(StrEnum):
 
     USERS_WRITE = "users:write"
     MESSAGES_SEND = "messages:send"
+    WEBHOOKS_MANAGE = "webhooks:manage"
     ADMIN = "admin"
 
 
@@ -196,6 +200,7 @@ class Message:
     client_message_id: str | None = None
     rev: int = 0
     """The conversation's ``rev`` with which it was sent."""
+    call: CallSummary | None = None
 
     @property
     def sender_id(self) -> str:

@@ -20,10 +20,33 @@ def is_part(room: str) -> bool:
     return room == UNBOUNDED or room.startswith(FILIAL)
 
 
+DEVICE = "device:"
+
+
+def device_room(participant_id: str, user_id: str) -> str:
+    """The one socket with which this participant is in a call. Ids of participants have no colon."""
+    return f"{DEVICE}{participant_id}:{user_id}"
+
+
+def is_device(room: str) -> bool:
+    return room.startswith(DEVICE)
+
+
+def device_of(room: str) -> tuple[str, str] | None:
+    """The participant whose room it is, and their user."""
+    if not is_device(room):
+        return None
+    participant_id, _, user_id = room.removeprefix(DEVICE).partition(":")
+    return participant_id, user_id
+
+
 def channel_of(room: str) -> str:
-    """The room under which workers tell each other what is told in this one: parts of everyone are no rooms of the
-    bus."""
-    return EVERYONE if is_part(room) else room
+    """The room under which workers tell each other what is told in this one: parts of everyone, and one of a user's
+    sockets, are no rooms of the bus."""
+    if is_part(room):
+        return EVERYONE
+    device = device_of(room)
+    return user_room(device[1]) if device else room
 
 
 def user_room(user_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from chatapp.domain.calls import CallEnd, CallKind
 from chatapp.domain.models import Attachment, LastMessage, Message, MessageType
 
 PREVIEW_MAX_CHARS = 100
@@ -16,6 +17,22 @@ def preview(message_type: MessageType, content: str, attachment: Attachment | No
         label = "Audio" if message_type is MessageType.AUDIO else "Archivo"
         return shorten(f"{label}: {attachment.name or attachment.url.rsplit('/', 1)[-1]}")
     return shorten(content)
+
+
+def call_text(kind: CallKind, end: CallEnd, duration_ms: int) -> str:
+    """The content of a call's message, for clients that know no calls, and for previews."""
+    name = "Videollamada" if kind is CallKind.VIDEO else "Llamada"
+    match end:
+        case CallEnd.MISSED:
+            return f"{name} perdida"
+        case CallEnd.DECLINED:
+            return f"{name} rechazada"
+        case CallEnd.BUSY:
+            return f"{name} sin respuesta: ocupado"
+        case CallEnd.FAILED:
+            return f"{name} interrumpida"
+    minutes, seconds = divmod(duration_ms // 1000, 60)
+    return f"{name} · {minutes}:{seconds:02}"
 
 
 def shorten(text: str) -> str:

@@ -6,9 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chatapp.protocol.examples import EVENT_EXAMPLES
-from chatapp.protocol.fields import WireSchema
+from chatapp.protocol.incoming import BY_NAME, Incoming
 from chatapp.protocol.incoming import ROWS as INCOMING
-from chatapp.protocol.incoming import Incoming
 from chatapp.protocol.json_schemas import JsonSchema, JsonSchemas
 from chatapp.protocol.outgoing import DIRECT, Direct, Outgoing
 from chatapp.protocol.outgoing import ROWS as BROADCAST
@@ -30,9 +29,9 @@ def asyncapi_document(*, title: str, version: str, server_url: str, socket_path:
     """``server_url`` is the server's base, like ``http://localhost:3000``; ``socket_path`` is ``SOCKET_PATH``."""
     schemas = JsonSchemas()
     messages = {
-        **{row.name: _message(row.name, row.summary, row.schema, schemas) for row in INCOMING},
+        **{row.name: _message(row.name, row, schemas) for row in INCOMING},
         **{_ack(row): _acknowledgement(row, schemas) for row in INCOMING},
-        **{row.name: _message(row.name, row.summary, row.schema, schemas) for row in OUTGOING},
+        **{said_key(row.name): _message(said_key(row.name), row, schemas) for row in OUTGOING},
     }
     refusal = _refusal(schemas)
     return {
@@ -50,7 +49,7 @@ def asyncapi_document(*, title: str, version: str, server_url: str, socket_path:
         },
         "operations": {
             **{row.name: _received(row) for row in INCOMING},
-            **{row.name: _sent(row) for row in OUTGOING},
+            **{said_key(row.name): _sent(row) for row in OUTGOING},
         },
         "components": {"schemas": {**schemas.components, "Refusal": refusal}, "messages": messages},
     }
@@ -97,18 +96,23 @@ def _sent(row: Outgoing[Any] | Direct) -> dict[str, Any]:
         "channel": _reference("channels", CHANNEL),
         "title": row.name,
         "summary": row.summary,
-        "messages": [_of_channel(row.name)],
+        "messages": [_of_channel(said_key(row.name))],
     }
 
 
 # ---------------------------------------------------------------- messages
-def _message(name: str, summary: str, schema: WireSchema, schemas: JsonSchemas) -> dict[str, Any]:
+def said_key(name: str) -> str:
+    """Under which name the document has what the server says: some events go both ways by one name."""
+    return f"{name}_event" if name in BY_NAME else name
+
+
+def _message(key: str, row: Incoming | Outgoing[Any] | Direct, schemas: JsonSchemas) -> dict[str, Any]:
     return {
-        "name": name,
-        "title": name,
-        "summary": summary,
-        "payload": schemas.reference(schema),
-        "examples": [{"name": name, "payload": EVENT_EXAMPLES[name]}],
+        "name": row.name,
+        "title": row.name,
+        "summary": row.summary,
+        "payload": schemas.reference(row.schema),
+        "examples": [{"name": row.name, "payload": EVENT_EXAMPLES[key]}],
     }
 
 

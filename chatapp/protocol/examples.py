@@ -90,6 +90,7 @@ MESSAGE: Example = {
     "createdAt": SENT,
     "sender": {"id": MARIA, "name": "María García", "avatar": "avatar.jpg"},
     "clientMessageId": None,
+    "call": None,
 }
 REPLY: Example = {
     **MESSAGE,
@@ -105,6 +106,24 @@ REPLY: Example = {
     "createdAt": ANSWERED,
     "sender": {"id": JUAN, "name": "Juan Pérez", "avatar": "avatar.jpg"},
     "clientMessageId": "5f0c7a52-0f9d-4d0e-9a39-4a0a4a4f0b1e",
+}
+CALL_MESSAGE: Example = {
+    **MESSAGE,
+    "id": "msg126",
+    "seq": 3,
+    "senderId": JUAN,
+    "recipientId": MARIA,
+    "content": "Videollamada · 3:12",
+    "messageType": "call",
+    "sender": {"id": JUAN, "name": "Juan Pérez", "avatar": "avatar.jpg"},
+    "clientMessageId": "0198b2a4-6f3e-5c1d-9b7a-2f4e6d8c0a1b",
+    "call": {
+        "callId": "0198b2a4-6f3e-5c1d-9b7a-2f4e6d8c0a1b",
+        "state": "hangup",
+        "durationMs": 192500,
+        "media": "video",
+        "tookPart": [JUAN, MARIA],
+    },
 }
 REPLIES: Example = {"messageId": "msg123", "replies": [REPLY], "repliesCount": 1}
 MESSAGE_WITH_REPLIES: Example = {**MESSAGE, "replies": [REPLY], "repliesCount": 1}
@@ -195,6 +214,46 @@ _LEFT: Example = {
 }
 _LEFT_FOR_GOOD: Example = {**_LEFT, "groupDeleted": False, "deletedMessagesCount": 0}
 
+CALL_ID = "0198b2a4-6f3e-5c1d-9b7a-2f4e6d8c0a1b"
+CALLER, CALLEE = "0198b2a4-6f3e-7c1d-8b7a-2f4e6d8c0a1b", "0198b2a4-7a10-7d2e-8c8b-3a5f7e9d1b2c"
+"""Participants of the call."""
+_IN_CALL: Example = {"callId": CALL_ID, "conversationId": PRIVATE}
+CALL: Example = {
+    **_IN_CALL,
+    "state": "ongoing",
+    "reason": None,
+    "media": "video",
+    "startedBy": JUAN,
+    "startedAt": SENT,
+    "ringsUntil": "2025-01-27T10:00:30.000Z",
+    "answeredAt": "2025-01-27T10:00:07.250Z",
+    "participantId": CALLEE,
+    "polite": True,
+    "participants": [
+        {
+            "participantId": CALLER,
+            "userId": JUAN,
+            "number": 1,
+            "polite": True,
+            "audio": True,
+            "video": True,
+            "screen": False,
+        }
+    ],
+    "iceServers": [
+        {"urls": ["stun:turn.example.com:3478"]},
+        {
+            "urls": ["turn:turn.example.com:3478?transport=udp"],
+            "username": "1737975600:user456",
+            "credential": "8wGKKzXYxvYPVoo7Bp3hGd7eBVw=",
+        },
+    ],
+    "mediaServer": None,
+}
+_CALLEE: Example = {**_IN_CALL, "participantId": CALLEE, "userId": MARIA}
+_OFFER: Example = {"type": "offer", "sdp": "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\n"}
+_SHOWN: Example = {"audio": True, "video": True, "screen": False}
+
 _INCOMING: dict[str, Example] = {
     "user_join": {
         "userId": JUAN,
@@ -238,6 +297,18 @@ _INCOMING: dict[str, Example] = {
     "update_group": {"conversationId": GROUP, "name": "Otro nombre", "userId": JUAN},
     "leave_group": {"conversationId": GROUP, "userId": JUAN},
     "sync": {"conversations": [{"conversationId": PRIVATE, "rev": 1}, {"conversationId": GROUP, "rev": 0}]},
+    "call_start": {
+        "conversationId": PRIVATE,
+        "clientCallId": "9b2f7c1e-55aa-4f0e-8d11-0c7a3b9d2e4f",
+        "media": "video",
+        "deviceId": "browser-5f0c7a52",
+        "userId": JUAN,
+    },
+    "call_accept": {"callId": CALL_ID, "deviceId": "phone-4d0e9a39", "userId": MARIA},
+    "call_decline": {"callId": CALL_ID, "userId": MARIA},
+    "call_signal": {"callId": CALL_ID, "to": CALLEE, "description": _OFFER, "userId": JUAN},
+    "call_media": {"callId": CALL_ID, **_SHOWN, "userId": MARIA},
+    "call_hangup": {"callId": CALL_ID, "userId": JUAN},
 }
 
 _OUTGOING: dict[str, Example] = {
@@ -323,10 +394,36 @@ _OUTGOING: dict[str, Example] = {
         "message": "No participa en la conversación",
         "details": {"conversationId": PRIVATE},
     },
+    "call_ringing": {
+        **_IN_CALL,
+        "conversationName": "",
+        "isGroup": False,
+        "media": "video",
+        "caller": {"id": JUAN, "name": "Juan Pérez", "avatar": "avatar.jpg"},
+        "startedAt": SENT,
+        "ringsUntil": "2025-01-27T10:00:30.000Z",
+    },
+    "call_accepted": {**_CALLEE, "answeredAt": "2025-01-27T10:00:07.250Z"},
+    "call_answered_elsewhere": {**_IN_CALL, "answer": "accepted"},
+    "call_participant_joined": {
+        **_IN_CALL,
+        "participant": {"participantId": CALLEE, "userId": MARIA, "number": 2, "polite": False, **_SHOWN},
+    },
+    "call_participant_left": {**_CALLEE, "reason": "hangup"},
+    "call_media_event": {**_CALLEE, **_SHOWN},
+    "call_signal_event": {
+        "callId": CALL_ID,
+        "from": CALLER,
+        "seq": 4294967297,
+        "description": _OFFER,
+        "candidate": None,
+    },
+    "call_ended": {**_IN_CALL, "reason": "hangup", "durationMs": 192500},
     "server_draining": {"reconnectInMs": 2350},
     "token_expiring": {"inMs": 60000},
     "token_expired": {"code": "token_expired"},
 }
 
 EVENT_EXAMPLES: dict[str, Example] = {**_INCOMING, **_OUTGOING}
-"""One payload for every event of both tables; no name stands in both."""
+"""One payload for every event of both tables. What the server says by a name that clients use too is under ``_event``:
+see ``asyncapi.said_key``."""

@@ -21,7 +21,7 @@ class Incoming:
     summary: str
     result: WireSchema | None = None
     """Shape of ``data`` in a good acknowledgement; None means null."""
-    limit: Literal["messages"] | None = None
+    limit: Literal["messages", "calls", "call_signals"] | None = None
     """The bucket it takes from."""
     success: Direct | None = None
     failure: Direct | None = None
@@ -129,6 +129,30 @@ ROWS = (
         "What has changed durably in these conversations since I saw them last",
         result=schemas.SyncSchema(),
     ),
+    Incoming(
+        "call_start",
+        requests.CallStartSchema(),
+        "Call the other participants of a conversation, or join the call it has",
+        result=schemas.CallSchema(),
+        limit="calls",
+    ),
+    Incoming(
+        "call_accept",
+        requests.CallAcceptSchema(),
+        "Answer a call, join it later, or come back to it after a lost connection",
+        result=schemas.CallSchema(),
+        limit="calls",
+    ),
+    Incoming("call_decline", requests.CallDeclineSchema(), "I do not want to be called; stops all my devices"),
+    Incoming(
+        "call_signal",
+        requests.CallSignalSchema(),
+        "A WebRTC description or candidate for another participant",
+        result=schemas.SignalSentSchema(),
+        limit="call_signals",
+    ),
+    Incoming("call_media", requests.CallMediaSchema(), "What this device sends by now: sound, picture, screen"),
+    Incoming("call_hangup", requests.CallHangupSchema(), "Leave the call with this device, or give up calling"),
 )
 
 BY_NAME = {row.name: row for row in ROWS}

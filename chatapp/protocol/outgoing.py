@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from chatapp.domain import events
+from chatapp.domain.calls import Participant
 from chatapp.domain.models import Conversation, Message
-from chatapp.domain.rooms import EVERYONE, UNBOUNDED, conversation_room, filial_room, user_room
+from chatapp.domain.rooms import EVERYONE, UNBOUNDED, conversation_room, device_room, filial_room, user_room
 from chatapp.protocol import schemas
 from chatapp.protocol.fields import WireSchema
 
@@ -22,7 +23,7 @@ E = TypeVar("E", bound=events.Event)
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """The rooms that hear it, each socket once; not the sockets of ``except_user``.
+    """The rooms that hear it, each socket once; not the sockets of ``except_user``, nor ``except_socket``.
 
     Of the connections that are lost and may yet be taken up, those in the room ``except_lost_in`` and those of the user
     ``except_lost_of`` do without it too.
@@ -30,6 +31,7 @@ class Audience:
 
     rooms: tuple[str, ...]
     except_user: str | None = None
+    except_socket: str | None = None
     except_lost_in: str | None = None
     except_lost_of: str | None = None
 
@@ -101,6 +103,32 @@ def _status_changed(event: events.UserStatusChanged) -> Audience:
 def _gone(event: events.UserDisconnected | events.UserStatusChanged) -> Audience:
     """Who takes up a lost connection is not told that they were away themselves: nobody would take it back."""
     return Audience(_everyone(event), except_lost_of=event.user_id)
+
+
+CallParticipantEvent = (
+    events.CallAccepted | events.CallParticipantJoined | events.CallParticipantLeft | events.CallMediaChanged
+)
+
+
+def _rung(event: events.CallRang) -> Audience:
+    return Audience((event.socket_id,)) if event.socket_id else _users(event.user_ids)
+
+
+def _other_devices(event: events.CallAnsweredElsewhere) -> Audience:
+    return Audience((user_room(event.user_id),), except_socket=event.socket_id)
+
+
+def _other_participants(event: CallParticipantEvent) -> Audience:
+    return _devices(each for each in event.call.participants if each.id != event.participant.id)
+
+
+def _left_participants(event: events.CallParticipantLeft) -> Audience:
+    """The one who is out hears it too: it may not have been their wish."""
+    return _devices((*event.call.participants, event.participant))
+
+
+def _devices(participants: Iterable[Participant]) -> Audience:
+    return Audience(tuple(device_room(each.id, each.user_id) for each in participants))
 
 
 # ---------------------------------------------------------------- bodies
@@ -217,6 +245,83 @@ def _group_deleted(event: events.GroupDeleted) -> dict[str, Any]:
         **_group(event.conversation),
         "deleted_messages_count": event.deleted_messages_count,
         "timestamp": event.timestamp,
+    }
+
+
+def _ringing(event: events.CallRang) -> dict[str, Any]:
+    call = event.call
+    return {
+        "call_id": call.id,
+        **_group(event.conversation),
+        "is_group": event.conversation.is_group,
+        "media": call.kind,
+        "caller": event.caller,
+        "started_at": call.started_at,
+        "rings_until": call.rings_until,
+    }
+
+
+def _accepted(event: events.CallAccepted) -> dict[str, Any]:
+    return {**_in_call(event), "answered_at": event.call.answered_at}
+
+
+def _in_call(event: CallParticipantEvent) -> dict[str, Any]:
+    call, participant = event.call, event.participant
+    return {
+        "call_id": call.id,
+        "conversation_id": call.conversation_id,
+        "participant_id": participant.id,
+        "user_id": participant.user_id,
+    }
+
+
+def call_participant(participant: Participant, *, polite: bool) -> dict[str, Any]:
+    """What ``CallParticipantSchema`` dumps, for one who is or is not polite to them."""
+    media = participant.media
+    return {
+        "participant_id": participant.id,
+        "user_id": participant.user_id,
+        "number": participant.number,
+        "polite": polite,
+        "audio": media.audio,
+        "video": media.video,
+        "screen": media.screen,
+    }
+
+
+def _participant_joined(event: events.CallParticipantJoined) -> dict[str, Any]:
+    """Whoever hears it was there before."""
+    call = event.call
+    newcomer = call_participant(event.participant, polite=False)
+    return {"call_id": call.id, "conversation_id": call.conversation_id, "participant": newcomer}
+
+
+def _participant_left(event: events.CallParticipantLeft) -> dict[str, Any]:
+    return {**_in_call(event), "reason": event.why}
+
+
+def _media(event: events.CallMediaChanged) -> dict[str, Any]:
+    media = event.participant.media
+    return {**_in_call(event), "audio": media.audio, "video": media.video, "screen": media.screen}
+
+
+def _signal(event: events.CallSignalled) -> dict[str, Any]:
+    return {
+        "call_id": event.call_id,
+        "from_": event.sender_id,
+        "seq": event.seq,
+        "description": event.signal.get("description"),
+        "candidate": event.signal.get("candidate"),
+    }
+
+
+def _call_ended(event: events.CallEnded) -> dict[str, Any]:
+    call = event.call
+    return {
+        "call_id": call.id,
+        "conversation_id": call.conversation_id,
+        "reason": call.end,
+        "duration_ms": call.duration_ms,
     }
 
 
@@ -423,6 +528,70 @@ ROWS: tuple[Outgoing[Any], ...] = (
         _participants,
         _group_deleted,
         "To the last participants of a group that is gone with its messages",
+    ),
+    Outgoing(
+        "call_ringing",
+        events.CallRang,
+        schemas.CallRingingSchema(),
+        _rung,
+        _ringing,
+        "To all devices of those who are called, until ringsUntil; also to one that joins the chat meanwhile",
+    ),
+    Outgoing(
+        "call_accepted",
+        events.CallAccepted,
+        schemas.CallAcceptedSchema(),
+        _other_participants,
+        _accepted,
+        "To who called: the first has answered",
+    ),
+    Outgoing(
+        "call_answered_elsewhere",
+        events.CallAnsweredElsewhere,
+        schemas.CallAnsweredElsewhereSchema(),
+        _other_devices,
+        _itself,
+        "To the user's other devices, which stop ringing",
+    ),
+    Outgoing(
+        "call_participant_joined",
+        events.CallParticipantJoined,
+        schemas.CallParticipantJoinedSchema(),
+        _other_participants,
+        _participant_joined,
+        "To those in the call: a device has joined it, with which they are to connect",
+    ),
+    Outgoing(
+        "call_participant_left",
+        events.CallParticipantLeft,
+        schemas.CallParticipantLeftSchema(),
+        _left_participants,
+        _participant_left,
+        "To those in the call, and to the one who is not in it any more",
+    ),
+    Outgoing(
+        "call_media",
+        events.CallMediaChanged,
+        schemas.CallMediaShownSchema(),
+        _other_participants,
+        _media,
+        "To the others in the call: what a participant sends by now",
+    ),
+    Outgoing(
+        "call_signal",
+        events.CallSignalled,
+        schemas.CallSignalledSchema(),
+        lambda event: Audience((device_room(event.to_id, event.to_user_id),)),
+        _signal,
+        "To the participant's device: a WebRTC description or candidate from another",
+    ),
+    Outgoing(
+        "call_ended",
+        events.CallEnded,
+        schemas.CallEndedSchema(),
+        lambda event: _users(event.user_ids),
+        _call_ended,
+        "To all participants of the conversation: the call is over",
     ),
 )
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, pre_load, validates_schema
 
 from chatapp.domain import commands
+from chatapp.domain.calls import CallKind, Media
 from chatapp.domain.file_names import clean_file_name
 from chatapp.domain.models import Attachment, ConversationType, MessageType, Status
 from chatapp.protocol.fields import (
@@ -28,7 +29,7 @@ from chatapp.protocol.fields import (
     Time,
     WireSchema,
 )
-from chatapp.protocol.schemas import CONVERSATION_TYPES, MESSAGE_TYPES, STATUSES
+from chatapp.protocol.schemas import CALL_KINDS, CONVERSATION_TYPES, SENT_TYPES, STATUSES
 
 FILE_URL_SCHEMES = ("/api/files/", "/uploads/", "https://", "http://")
 """What a ``fileUrl`` may begin with; ``javascript:`` and ``data:`` would run in a careless client."""
@@ -175,7 +176,7 @@ class SendMessageSchema(CommandSchema):
     actor_id = Id(data_key="senderId")
     recipient_id = Text(max_chars=128, allow_none=True)
     content = Content(load_default="", allow_none=True)
-    message_type = OneOf(MESSAGE_TYPES, load_default=MessageType.TEXT.value)
+    message_type = OneOf(SENT_TYPES, load_default=MessageType.TEXT.value)
     file_url = Text(min_chars=1, max_chars=URL_MAX_CHARS, allow_none=True)
     file_name = Text(max_chars=NAME_MAX_CHARS + 55, allow_none=True)
     file_size = Count(allow_none=True)
@@ -363,6 +364,93 @@ class RemoveParticipantQuerySchema(WireSchema):
 
 class ReaderBodySchema(WireSchema):
     user_id = Id(required=True)
+
+
+# ---------------------------------------------------------------- calls
+SDP_MAX_CHARS = 32 * 1024
+"""A browser's offer of camera, microphone and screen has 5 to 15 kB; the event may have 64."""
+
+CANDIDATE_MAX_CHARS = 2048
+"""RFC 8839's ``candidate`` line has some 150 characters."""
+
+DESCRIPTION_TYPES = ["offer", "answer", "pranswer", "rollback"]
+
+
+class CallStartSchema(ConversationEventSchema):
+    command = commands.StartCall
+
+    client_call_id = Id(required=True)
+    media = OneOf(CALL_KINDS, required=True)
+    device_id = Id(allow_none=True)
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "media": CallKind(data["media"])}
+
+
+class CallEventSchema(CommandSchema):
+    call_id = Id(required=True)
+    actor_id = Id(data_key="userId")
+
+
+class CallAcceptSchema(CallEventSchema):
+    command = commands.AcceptCall
+
+    device_id = Id(allow_none=True)
+
+
+class CallDeclineSchema(CallEventSchema):
+    command = commands.DeclineCall
+
+
+class CallHangupSchema(CallEventSchema):
+    command = commands.HangUp
+
+
+class CallMediaSchema(CallEventSchema):
+    command = commands.ShowMedia
+
+    audio = Flag(required=True)
+    video = Flag(required=True)
+    screen = Flag(load_default=False)
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        shown = {name: data.pop(name) for name in ("audio", "video", "screen")}
+        return {**data, "media": Media(**shown)}
+
+
+class DescriptionSchema(WireSchema):
+    """``RTCSessionDescription``."""
+
+    type = OneOf(DESCRIPTION_TYPES, required=True)
+    sdp = Text(max_chars=SDP_MAX_CHARS, load_default="")
+
+
+class CandidateSchema(WireSchema):
+    """``RTCIceCandidate``, as its ``toJSON`` has it."""
+
+    candidate = Text(max_chars=CANDIDATE_MAX_CHARS, required=True)
+    sdp_mid = Text(max_chars=256, data_key="sdpMid", allow_none=True)
+    sdp_m_line_index = Count(maximum=65535, data_key="sdpMLineIndex", allow_none=True)
+    username_fragment = Text(max_chars=256, data_key="usernameFragment", allow_none=True)
+
+
+class CallSignalSchema(CallEventSchema):
+    """Just one of ``description`` and ``candidate``; a candidate of null is the end of them."""
+
+    command = commands.SendSignal
+
+    to = Id(required=True)
+    description = fields.Nested(DescriptionSchema)
+    candidate = fields.Nested(CandidateSchema, allow_none=True)
+
+    def check(self, data: dict[str, Any]) -> None:
+        if ("description" in data) == ("candidate" in data):
+            raise ValidationError("Give a description or a candidate.", "description")
+
+    def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
+        kind = "description" if "description" in data else "candidate"
+        signal = {kind: data.pop(kind)}
+        return {**data, "signal": signal}
 
 
 # ---------------------------------------------------------------- catching up

@@ -6,11 +6,15 @@ from typing import Any, ClassVar
 
 from marshmallow import fields, validate
 
+from chatapp.domain.calls import Answer, CallEnd, CallKind, CallState, Leaving
 from chatapp.domain.models import ConversationType, Message, MessageType, Status
 from chatapp.protocol.fields import Recurring, Time, WireSchema
 
 STATUSES = [status.value for status in Status]
 MESSAGE_TYPES = [kind.value for kind in MessageType]
+SENT_TYPES = [kind.value for kind in MessageType if kind is not MessageType.CALL]
+"""Those that a client may send."""
+CALL_KINDS = [kind.value for kind in CallKind]
 CONVERSATION_TYPES = [kind.value for kind in ConversationType]
 CHANGE_TYPES = ["message", "edit", "delete", "read", "members", "details", "purge"]
 
@@ -59,6 +63,14 @@ class InboxEntrySchema(ConversationSchema):
     last_read_seq = fields.Integer(required=True)
 
 
+class CallSummarySchema(WireSchema):
+    call_id = fields.String(required=True)
+    state = fields.Enum(CallEnd, by_value=True, required=True)
+    duration_ms = fields.Integer(required=True, metadata={"description": "Milliseconds from the answer to the end"})
+    media = fields.Enum(CallKind, by_value=True, required=True)
+    took_part = fields.List(fields.String(), required=True, metadata={"description": "Ids of those who were in it"})
+
+
 class MessageSchema(WireSchema):
     id = fields.String(required=True)
     conversation_id = fields.String(required=True)
@@ -82,6 +94,12 @@ class MessageSchema(WireSchema):
     created_at = Time(required=True)
     sender = Recurring(SenderSchema, required=True)
     client_message_id = fields.String(required=True, allow_none=True)
+    call = fields.Nested(
+        CallSummarySchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of a message of type call: what became of it"},
+    )
 
     _latest: ClassVar[tuple[Any, Any]] = (None, None)
     """A message just sent is told to its room and to its sender, a message just read is not asked for again."""
@@ -327,6 +345,156 @@ class ParticipantsAddedSchema(GroupWithAddedSchema):
     success = fields.Boolean(metadata={"description": "Only with the older body"})
     conversation_id = fields.String(metadata={"description": "Only with the older body"})
     user_id = fields.String(metadata={"description": "Only with the older body"})
+
+
+# ---------------------------------------------------------------- calls
+class IceServerSchema(WireSchema):
+    """``RTCIceServer``: username and credential are missing where there are none, as browsers want it."""
+
+    urls = fields.List(fields.String(), required=True)
+    username = fields.String()
+    credential = fields.String()
+
+
+class MediaServerSchema(WireSchema):
+    url = fields.String(required=True, metadata={"description": "Of the LiveKit server"})
+    token = fields.String(required=True, metadata={"description": "Lets this participant into the call's room there"})
+
+
+class CallParticipantSchema(WireSchema):
+    participant_id = fields.String(required=True, metadata={"description": "What call_signal's `to` takes"})
+    user_id = fields.String(required=True)
+    number = fields.Integer(required=True, metadata={"description": "By the order of joining"})
+    polite = fields.Boolean(
+        required=True, metadata={"description": "Whether you are the polite side towards this participant"}
+    )
+    audio = fields.Boolean(required=True)
+    video = fields.Boolean(required=True)
+    screen = fields.Boolean(required=True)
+
+
+class CallSchema(WireSchema):
+    """The call as it is for the device that asks, which is in it as ``participantId`` unless it is over."""
+
+    call_id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    state = fields.Enum(CallState, by_value=True, required=True)
+    reason = fields.Enum(
+        CallEnd, by_value=True, required=True, allow_none=True, metadata={"description": "Why it has ended"}
+    )
+    media = fields.Enum(CallKind, by_value=True, required=True)
+    started_by = fields.String(required=True)
+    started_at = Time(required=True)
+    rings_until = Time(required=True)
+    answered_at = Time(required=True, allow_none=True)
+    participant_id = fields.String(required=True, allow_none=True, metadata={"description": "Of this device"})
+    polite = fields.Boolean(
+        required=True, metadata={"description": "Whether this device is the polite side towards all who are in it now"}
+    )
+    participants = fields.List(
+        fields.Nested(CallParticipantSchema), required=True, metadata={"description": "The others"}
+    )
+    ice_servers = fields.List(
+        fields.Nested(IceServerSchema), required=True, metadata={"description": "For RTCPeerConnection, as they are"}
+    )
+    media_server = fields.Nested(
+        MediaServerSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null: media goes from peer to peer"},
+    )
+
+
+class SignalSentSchema(WireSchema):
+    seq = fields.Integer(required=True)
+
+
+class CallRingingSchema(WireSchema):
+    call_id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    conversation_name = fields.String(required=True, metadata={"description": "Empty in a private conversation"})
+    is_group = fields.Boolean(required=True)
+    media = fields.Enum(CallKind, by_value=True, required=True)
+    caller = fields.Nested(SenderSchema, required=True)
+    started_at = Time(required=True)
+    rings_until = Time(required=True)
+
+
+class CallAcceptedSchema(WireSchema):
+    call_id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    participant_id = fields.String(required=True)
+    user_id = fields.String(required=True)
+    answered_at = Time(required=True)
+
+
+class CallAnsweredElsewhereSchema(WireSchema):
+    call_id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    answer = fields.Enum(Answer, by_value=True, required=True)
+
+
+class CallParticipantJoinedSchema(WireSchema):
+    call_id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    participant = fields.Nested(CallParticipantSchema, required=True)
+
+
+class CallParticipantLeftSchema(WireSchema):
+    call_id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    participant_id = fields.String(required=True)
+    user_id = fields.String(required=True)
+    reason = fields.Enum(Leaving, by_value=True, required=True)
+
+
+class CallMediaShownSchema(WireSchema):
+    call_id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    participant_id = fields.String(required=True)
+    user_id = fields.String(required=True)
+    audio = fields.Boolean(required=True)
+    video = fields.Boolean(required=True)
+    screen = fields.Boolean(required=True)
+
+
+class SessionDescriptionSchema(WireSchema):
+    """``RTCSessionDescription``."""
+
+    type = fields.String(required=True)
+    sdp = fields.String(required=True)
+
+
+class IceCandidateSchema(WireSchema):
+    """``RTCIceCandidate``."""
+
+    candidate = fields.String(required=True)
+    sdp_mid = fields.String(data_key="sdpMid", allow_none=True)
+    sdp_m_line_index = fields.Integer(data_key="sdpMLineIndex", allow_none=True)
+    username_fragment = fields.String(data_key="usernameFragment", allow_none=True)
+
+
+class CallSignalledSchema(WireSchema):
+    call_id = fields.String(required=True)
+    from_ = fields.String(required=True, data_key="from", metadata={"description": "The sender's participantId"})
+    seq = fields.Integer(
+        required=True,
+        metadata={"description": "Grows with each signal of this sender to you: drop what is not higher than the last"},
+    )
+    description = fields.Nested(SessionDescriptionSchema, required=True, allow_none=True)
+    candidate = fields.Nested(
+        IceCandidateSchema,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null without a description: there are no more candidates"},
+    )
+
+
+class CallEndedSchema(WireSchema):
+    call_id = fields.String(required=True)
+    conversation_id = fields.String(required=True)
+    reason = fields.Enum(CallEnd, by_value=True, required=True)
+    duration_ms = fields.Integer(required=True)
 
 
 # ---------------------------------------------------------------- the server itself

@@ -8,6 +8,7 @@ from chatapp.domain.errors import Unavailable
 from chatapp.ports import Bus, FileStore, Store
 from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.audit import AuditService
+from chatapp.services.calls.service import CallService
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
@@ -19,6 +20,9 @@ from chatapp.services.presence import PresenceService
 from chatapp.services.revocations import RevocationService
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
+from chatapp.services.webhook_outbox import WebhookOutbox
+from chatapp.services.webhook_sweeping import WebhookSweeper
+from chatapp.services.webhooks import WebhookService
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,15 @@ class Chat:
     files: FileService
     file_access: FileAccess
     file_links: FileLinks
+    calls: CallService
     presence: PresenceService
     typing: TypingService
     api_keys: ApiKeyService
     revocations: RevocationService
     audit: AuditService
+    webhooks: WebhookService
+    outbox: WebhookOutbox
+    webhook_sweeper: WebhookSweeper
     store: Store
     file_store: FileStore
     bus: Bus
@@ -47,6 +55,8 @@ class Chat:
     def close(self) -> None:
         """Finish what was accepted and let go of the engines."""
         self.presence.close()
+        self.calls.close()
+        self.webhook_sweeper.stop()
         self.bus.close()
         self.store.close()
         self.file_store.close()

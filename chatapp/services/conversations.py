@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from chatapp.domain.audit import AuditAction
 from chatapp.domain.commands import (
@@ -38,6 +38,7 @@ from chatapp.domain.events import (
     UserRemovedFromGroup,
     UsersAddedToGroup,
 )
+from chatapp.domain.happenings import conversation_lane
 from chatapp.domain.models import Actor, Conversation, ConversationType, InboxEntry, Page, Scope, Standing
 from chatapp.domain.rooms import conversation_room, user_room
 from chatapp.ports import Clock, Deleted, Departure, EventPublisher, Ids, Presence, ReadMark, Rooms, Store
@@ -50,6 +51,7 @@ from chatapp.services.filials import Filials
 from chatapp.services.following import Follows, NotFollowing
 from chatapp.services.profiles import Profiles
 from chatapp.services.telling import Teller
+from chatapp.services.webhook_outbox import Wake, wake_nobody
 
 NEXT_OWNERS = 20
 """Who may own a group next: the second in line, or one further behind when others leave at the same time."""
@@ -73,7 +75,9 @@ class ConversationService:
         clock: Clock,
         ids: Ids,
         following: Follows | None = None,
+        wake: Wake = wake_nobody,
     ) -> None:
+        self._wake = wake
         self._store = store.conversations
         self._users = store.users
         self._presence = presence
@@ -89,6 +93,8 @@ class ConversationService:
         self._clock = clock
         self._ids = ids
         self._following = following or NotFollowing()
+        self.on_close: Callable[[str], object] = lambda _conversation_id: None
+        """Called with a conversation that is gone. May not wait."""
 
     # ------------------------------------------------------------ making
     def create(self, command: CreateConversation, *, actor: Actor) -> tuple[Conversation, bool]:
@@ -109,6 +115,7 @@ class ConversationService:
         for user_id in members:
             self._audience.add(group, user_id, group.last_seq)
         self._publisher.publish(GroupCreated(group))
+        self._wake(conversation_lane(group.id))
         return group
 
     def _open_private(self, command: CreateConversation, creator: str, actor: Actor) -> tuple[Conversation, bool]:
@@ -125,6 +132,7 @@ class ConversationService:
             for user_id in conversation.participants:
                 self._audience.add(conversation, user_id, conversation.last_seq)
             self._publisher.relay(PrivateOpened(conversation), rooms=tuple(map(user_room, conversation.participants)))
+            self._wake(conversation_lane(conversation.id))
         return conversation, created
 
     def _draft(
@@ -310,6 +318,7 @@ class ConversationService:
         if departure.gone:  # with all that could be told later
             self._publisher.publish(event)
             self._close(departure.gone)
+            self._wake(conversation_lane(departure.conversation.id))
         else:
             self._deliveries.announce(event, rooms=_rooms(event.conversation.id, event.user.id))
 
@@ -379,6 +388,7 @@ class ConversationService:
         self._rooms.close(conversation_id)
         for user_id in tuple(self._presence.viewers(conversation_id)):
             self._presence.evict(conversation_id, user_id)
+        self.on_close(conversation_id)
 
 
 def _require_in_group(conversation: Conversation, user_id: str) -> None:

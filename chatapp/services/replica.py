@@ -12,6 +12,7 @@ from typing import Protocol
 
 from chatapp.domain.errors import Unavailable
 from chatapp.domain.events import (
+    CallChanged,
     ConversationClosed,
     DurableEvent,
     Event,
@@ -20,6 +21,9 @@ from chatapp.domain.events import (
     PrivateOpened,
     ProfileChanged,
     ResyncNeeded,
+    SignalPassed,
+    SignalsHeld,
+    SignalsWanted,
     TokensRevoked,
     UserDeleted,
     UserDisconnected,
@@ -31,6 +35,7 @@ from chatapp.domain.models import InboxEntry
 from chatapp.domain.rooms import EVERYONE, user_room
 from chatapp.ports import Bus, EventPublisher, Rooms, Scheduler
 from chatapp.services.audience import Audience
+from chatapp.services.calls.service import CallService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.messages import MessageService
@@ -76,6 +81,7 @@ class Replica:
         messages: MessageService,
         presence: PresenceService,
         revocations: RevocationService,
+        calls: CallService,
         *,
         scheduler: Scheduler,
         sessions: Sessions | None = None,
@@ -91,6 +97,7 @@ class Replica:
         self._messages = messages
         self._presence = presence
         self._revocations = revocations
+        self._calls = calls
         self._scheduler = scheduler
         self._sessions = sessions or NoSessions()
 
@@ -110,6 +117,7 @@ class Replica:
         self._sessions.forget_all()
         self._scheduler.call_later(0, self._deliveries.resync)
         self._scheduler.call_later(0, self._refresh)
+        self._calls.recovered()
 
     def _refresh(self) -> None:
         """Who is a member of what, and what they have read, may have changed without our hearing it."""
@@ -161,6 +169,8 @@ class Replica:
                 self._revocations.hear(event)
             case MessagesPurged():
                 self._scheduler.call_later(0, self._refresh)
+            case SignalPassed() | SignalsWanted() | SignalsHeld():
+                self._calls.hear(event)
             case ResyncNeeded():
                 self._scheduler.call_later(0, self._deliveries.resync)
 
@@ -172,3 +182,5 @@ class Replica:
                         self._audience.add(group, user_id, group.last_seq)
             case UserDisconnected(user_id):
                 self._presence.stay_away(user_id)
+            case CallChanged():
+                self._calls.follow(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from chatapp.domain.events import (
@@ -26,6 +27,8 @@ class Teller:
         self._presence = presence
         self._rooms = rooms
         self._publisher = publisher
+        self.on_departure: Callable[[str, str], object] = lambda _conversation_id, _user_id: None
+        """Called with a conversation and a user who is no member any more. May not wait."""
 
     def tell(self, event: DurableEvent) -> None:
         match event:
@@ -48,6 +51,7 @@ class Teller:
         self._rooms.evict(user_id, conversation_id)
         self._presence.evict(conversation_id, user_id)
         self._audience.remove(conversation_id, user_id)
+        self.on_departure(conversation_id, user_id)
 
     def _tell_message(self, event: MessageSent) -> None:
         """The room, and the members outside it."""

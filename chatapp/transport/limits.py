@@ -1,4 +1,4 @@
-"""The message, file and connection limits: flask-limiter for HTTP, the same storage and buckets for socket events."""
+"""The limits: flask-limiter for HTTP, the same storage and buckets for socket events."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ REDIS_SECONDS = 1.0
 """How long a limit may take to be counted; an event waits for it."""
 
 MESSAGES, FILES, CONNECTIONS = "messages", "files", "connections"
+CALLS, CALL_SIGNALS = "calls", "call_signals"
 
 
 class RateLimits:
@@ -30,6 +31,8 @@ class RateLimits:
             MESSAGES: settings.rate_limit_messages,
             FILES: settings.rate_limit_files,
             CONNECTIONS: settings.rate_limit_connections,
+            CALLS: settings.rate_limit_calls,
+            CALL_SIGNALS: settings.rate_limit_call_signals,
         }
         self._items: dict[str, RateLimitItem] = {
             limit: parse(rate) for limit, rate in rates.items() if settings.rate_limit_enabled and rate != NO_LIMIT

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 Headers = list[tuple[str, str]]
 
+CODE = "/client/"
+DESCRIPTION = "/client/config.json"
+
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 EXPOSED = "Accept-Ranges, Content-Disposition, Content-Range, ETag, Link, Retry-After, X-Request-Id"
 
@@ -29,12 +32,14 @@ class Origins:
         self._listed = frozenset(() if self._everybody else allowed)
 
     def admits(self, environ: Mapping[str, str]) -> bool:
+        if is_for_everybody(environ.get("PATH_INFO", "")):
+            return True
         origin = environ.get("HTTP_ORIGIN")
         return not origin or self._everybody or origin in self._listed or _is_our_own(origin, environ)
 
     def headers(self, environ: Mapping[str, str]) -> Headers:
         """For every answer. Nobody's cookies are wanted here, but a balancer in front may tell its clients by one."""
-        if self._everybody:
+        if self._everybody or is_for_everybody(environ.get("PATH_INFO", "")):
             return [("Access-Control-Allow-Origin", "*"), ("Access-Control-Expose-Headers", EXPOSED)]
         headers = [("Vary", "Origin")]  # also where there is none, or a cache would answer a page with it
         origin = environ.get("HTTP_ORIGIN")
@@ -45,6 +50,12 @@ class Origins:
                 ("Access-Control-Expose-Headers", EXPOSED),
             ]
         return headers
+
+
+def is_for_everybody(path: str) -> bool:
+    """The web client's code, which is no secret: the widget has to be on a page before it can say that the page is not
+    on the list. What the server says of itself, and all that is asked for then, is for listed pages."""
+    return path.startswith(CODE) and path != DESCRIPTION
 
 
 def is_preflight(environ: Mapping[str, str]) -> bool:

@@ -46,6 +46,9 @@ DOWNLOAD = Policy("default-src 'none'; form-action 'none'; base-uri 'none'", fra
 """Files of strangers. A page of a listed origin shows them by ``<img src=fileUrl>``, for which browsers ask nobody;
 our own page may frame a PDF. No ``sandbox``: browsers' own PDF viewers do not open in one."""
 
+CODE = Policy("default-src 'none'", used_by="cross-origin")
+"""The web client's scripts, styles and pictures: other pages show the widget that they make."""
+
 API_BROWSER = Policy(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'",
@@ -78,6 +81,8 @@ def policies(socket_path: str, file_hosts: Iterable[str]) -> Policies:
         ("/api/files/", DOWNLOAD),
         ("/uploads/", DOWNLOAD),
         ("/api/docs", API_BROWSER),
+        ("/client/config.json", DATA),
+        ("/client/", CODE),
         *((path, DATA) for path in (f"{socket_path}/", "/api/", "/healthz", "/readyz")),
         ("/", web_client(file_hosts)),
         ("", DATA),

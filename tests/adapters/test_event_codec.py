@@ -17,6 +17,7 @@ from chatapp.domain.models import Status
 from tests.fakes import START
 from tests.protocol.test_outgoing import CASES, FILE_REPLY, GROUP, LAST, LEFT, MARIA, PAIR
 
+SIGNAL = events.CallSignalled("call1", "p1", "p2", "maria", 7, {"description": {"type": "offer", "sdp": "v=0"}})
 EVENTS: list[Event] = [
     *(case.event for case in CASES.values()),
     events.MessageSent(FILE_REPLY, dataclasses.replace(PAIR, last=LAST, last_seq=2)),
@@ -44,6 +45,9 @@ EVENTS: list[Event] = [
     events.SessionFound("r1", "s1", "ana", ("s1", "everyone")),
     events.SessionClaimed("r2", "one", "two.secret", "two.17", ("s1", "everyone"), {"g1": 3}),
     events.SessionHandedOver("r2", ('2["message_edited",{}]',), {"g1": 4}),
+    events.SignalPassed(SIGNAL),
+    events.SignalsWanted("call1", "p2", "maria"),
+    events.SignalsHeld("p1", "p2", (SIGNAL, dataclasses.replace(SIGNAL, seq=8, signal={"candidate": None}))),
     events.SessionRefused("r2"),
     events.SessionRefused("r2", moved_to="three"),
 ]

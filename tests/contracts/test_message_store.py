@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from chatapp.domain.calls import CallEnd, CallKind, CallSummary
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.errors import (
     ConversationNotFound,
@@ -863,3 +864,16 @@ def test_looking_up_a_key_with_other_content_is_refused(store: Store) -> None:
     say(store, draft("hello", key="k"))
     with pytest.raises(IdempotencyKeyReused):
         store.messages.find_repeated(draft("bye", key="k"), fingerprint="bye")
+
+
+# ---------------------------------------------------------------- calls
+def test_a_message_of_a_call_comes_back_as_it_went_in_and_its_tombstone_says_nothing(store: Store) -> None:
+    summary = CallSummary("call1", CallEnd.MISSED, 0, CallKind.VIDEO, ("ana",))
+    draft_ = replace(draft("Videollamada perdida", kind=MessageType.CALL, key="call1"), call=summary)
+    sent = say(store, draft_)
+    assert (sent.call, sent.message_type) == (summary, MessageType.CALL)
+    assert store.messages.get(sent.id) == sent
+    assert store.messages.history("g1", limit=10) == [sent]
+    tombstone = store.messages.delete(sent.id).message
+    assert (tombstone.call, tombstone.is_deleted) == (None, True)
+    assert store.messages.get(sent.id) == tombstone

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from chatapp.domain.media_types import ALIASES, EXTENSIONS, canonical, extension_for, is_allowed, is_inline, is_picture
+from chatapp.domain.media_types import (
+    ALIASES,
+    EXTENSIONS,
+    canonical,
+    extension_for,
+    is_allowed,
+    is_inline,
+    is_picture,
+    with_other_names,
+)
 from chatapp.settings import DOCUMENTED_TYPES
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -122,3 +131,10 @@ def test_svg_is_not_a_picture() -> None:
     assert is_picture("image/png")
     assert not is_picture("image/svg+xml")
     assert not is_picture("audio/mpeg")
+
+
+def test_an_allowed_type_is_told_under_all_its_names() -> None:
+    told = with_other_names(("image/*", "audio/m4a"))
+    assert told == ("image/*", "audio/m4a", "audio/mp4", "audio/x-m4a")
+    assert all(is_allowed(name, DOCUMENTED) for name in with_other_names(DOCUMENTED))
+    assert {"audio/mp4", "audio/webm", "audio/ogg"} <= set(with_other_names(DOCUMENTED)), "what browsers record"

@@ -57,7 +57,8 @@ class DeclaredEvents:
             *args, offset = entry["args"]
             if not (isinstance(offset, str) and OFFSET.fullmatch(offset)):
                 return [f"{entry['name']} ends with {offset!r}, not with an offset"]
-            return self._of(entry["name"], args)
+            both_ways = f"{entry['name']}_event"
+            return self._of(both_ways if both_ways in self._messages else entry["name"], args)
         known = f"{entry['name']}_ack" in self._messages  # else an event that only a test would send
         found = self._of(f"{entry['name']}_ack" if known else "leave_room_ack", [entry["ack"]])
         if entry["ack"]["ok"]:  # what was accepted had better be what we say we accept

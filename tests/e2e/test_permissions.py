@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jwt
@@ -32,6 +34,7 @@ WORDS: dict[str, tuple[int, str] | None] = {
     "self": (403, "identity_mismatch"),
     "scope": (403, "scope_missing"),
     "hidden": (404, "file_not_found"),
+    "seat": (403, "not_in_call"),
 }
 """What one would have to be, or have."""
 
@@ -102,8 +105,15 @@ SOCKET = """
   update_group           member  member   member  ok      ok      ok
   leave_group            member  member   member  ok      ok      member
   sync                   ok      ok       ok      ok      ok      ok
+  call_start             member  member   member  ok      ok      member
+  call_accept            member  member   member  ok      ok      member
+  call_decline           member  member   member  ok      ok      member
+  call_signal            member  member   member  seat    seat    member
+  call_media             member  member   member  seat    seat    member
+  call_hangup            member  member   member  seat    seat    member
 """
-"""``leave_room`` of a room one is not in does nothing; ``sync`` answers for each conversation, see below."""
+"""``leave_room`` of a room one is not in does nothing; ``sync`` answers for each conversation, see below. The call
+is one of the group's, in which nobody of these is yet."""
 
 
 SCOPES = {"users": "users:write", "send": "messages:send", "admin": "admin", "nothing": ""}
@@ -136,6 +146,7 @@ class Place:
     file: str
     victim: str
     newcomer: str
+    call: str = "nowhere"
 
 
 NOWHERE = Place(*["nowhere"] * 5)
@@ -159,6 +170,8 @@ class Scene:
             claims |= {"roles": ["admin"]} if user_id == "admin" else {}
             self.proofs[user_id] = token(user_id, **claims)
             self.save(user_id, *claims["filials"])
+        self.proofs["caller"] = token("caller", filials=["lima"])
+        self.save("caller", "lima")
         self.proofs |= {
             "none": "",
             "malformed": "a.b.c",
@@ -190,7 +203,12 @@ class Scene:
         for user_id in people:
             self.save(user_id, "lima")
         key = self.keys["admin"]
-        body = {"type": "group", "name": "Equipo", "participants": ["member", "former"], "createdBy": "creator"}
+        body = {
+            "type": "group",
+            "name": "Equipo",
+            "participants": ["member", "former", "caller"],
+            "createdBy": "creator",
+        }
         group = self.ask("POST", "/api/conversations", key, json=body)["id"]
         said = {"conversationId": group, "senderId": "member", "content": "hola"}
         message = self.ask("POST", "/api/messages", key, json=said)["id"]
@@ -353,19 +371,54 @@ EVENTS: dict[str, Callable[[Place, str], Any]] = {
     "update_group": lambda place, who: {"conversationId": place.group, "name": "Otro", "userId": who},
     "leave_group": lambda place, who: {"conversationId": place.group, "userId": who},
     "sync": lambda place, who: {"conversations": [{"conversationId": place.group, "rev": 0}], "userId": who},
+    "call_start": lambda place, who: {
+        "conversationId": place.group,
+        "clientCallId": uuid.uuid4().hex,
+        "media": "audio",
+        "userId": who,
+    },
+    "call_accept": lambda place, who: {"callId": place.call, "userId": who},
+    "call_decline": lambda place, who: {"callId": place.call, "userId": who},
+    "call_signal": lambda place, who: {"callId": place.call, "to": "p1", "candidate": None, "userId": who},
+    "call_media": lambda place, who: {"callId": place.call, "audio": True, "video": True, "userId": who},
+    "call_hangup": lambda place, who: {"callId": place.call, "userId": who},
 }
 HAS_NO_NAME = {"refresh_token"}
 
 
+@contextmanager
+def calling(scene: Scene, event: str, place: Place) -> Iterator[Place]:
+    """For an event of a call, one that rings in the place's group; at the end nobody is in it any more."""
+    if not event.startswith("call_") or event == "call_start":
+        yield place
+        return
+    caller = Client(scene.server.url, auth={"token": scene.proofs["caller"]})
+    try:
+        caller.ok("user_join", EVENTS["user_join"](place, "caller"))
+        call_id = caller.ok("call_start", EVENTS["call_start"](place, "caller"))["callId"]
+        yield replace(place, call=call_id)
+        caller.ok("call_hangup", {"callId": call_id})
+    finally:
+        caller.close()
+
+
 def tell(scene: Scene, event: str, proof: str, who: str, place: Place) -> Any:
     """The acknowledgement, on a connection of its own."""
+    with calling(scene, event, place) as place:
+        return tell_in(scene, event, proof, who, place)
+
+
+def tell_in(scene: Scene, event: str, proof: str, who: str, place: Place) -> Any:
     client = Client(scene.server.url, auth={"token": proof})
     try:
         if event not in ("user_join", "refresh_token"):
             joining = EVENTS["user_join"](place, jwt.decode(proof, options={"verify_signature": False})["sub"])
             client.ok("user_join", joining)
         payload = {"token": proof} if event == "refresh_token" else EVENTS[event](place, who)
-        return client.call(event, payload)
+        answer = client.call(event, payload)
+        if event == "call_start" and answer["ok"]:  # one is in one call at a time
+            client.ok("call_hangup", {"callId": answer["data"]["callId"]})
+        return answer
     finally:
         client.close()
 

@@ -28,7 +28,8 @@ def tls_in_front_of(port: int, folder: Path) -> Iterator[int]:
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def self_signed(folder: Path) -> Path:
+def self_signed(folder: Path, address: str = "192.0.2.1") -> Path:
+    """For ``address`` alone."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody.example")])
     now = datetime.datetime.now(datetime.UTC)
@@ -40,7 +41,7 @@ def self_signed(folder: Path) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(minutes=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("192.0.2.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = folder / "self-signed.pem"

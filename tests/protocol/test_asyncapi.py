@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chatapp.protocol import incoming, outgoing, requests, schemas
-from chatapp.protocol.asyncapi import asyncapi_document
+from chatapp.protocol.asyncapi import asyncapi_document, said_key
 from chatapp.protocol.examples import EVENT_EXAMPLES
 from chatapp.protocol.fields import WireSchema
 from chatapp.protocol.json_schemas import JsonSchemas
@@ -18,8 +18,8 @@ DOCUMENT = asyncapi_document(
     title="chatapp", version="1.2.3", server_url="https://chat.example:8443/base/", socket_path="/socket.io"
 )
 ASKED = [row.name for row in incoming.ROWS]
-SAID = list(dict.fromkeys(row.name for row in (*outgoing.ROWS, *outgoing.DIRECT)))
-"""One name may stand for several things that happen."""
+SAID = list(dict.fromkeys(said_key(row.name) for row in (*outgoing.ROWS, *outgoing.DIRECT)))
+"""One name may stand for several things that happen, and for what a client says too."""
 MESSAGES: dict[str, Any] = DOCUMENT["components"]["messages"]
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 
@@ -71,6 +71,13 @@ def test_every_row_is_an_operation_once() -> None:
     for name, operation in operations.items():
         assert names(operation["messages"]) == [name]
         assert operation["summary"]
+
+
+def test_an_event_that_goes_both_ways_has_an_operation_for_each() -> None:
+    for name in ("call_signal", "call_media"):
+        asked, said = DOCUMENT["operations"][name], DOCUMENT["operations"][f"{name}_event"]
+        assert (asked["title"], said["title"]) == (name, name)
+        assert {MESSAGES[name]["name"], MESSAGES[f"{name}_event"]["name"]} == {name}
 
 
 def test_every_client_event_has_an_acknowledgement() -> None:
@@ -179,7 +186,7 @@ def test_answers_have_dates_enumerations_and_nulls() -> None:
     said = json_schema(schemas.MessageSchema())["properties"]
     assert said["timestamp"] == {"type": "string", "format": "date-time"}
     assert said["editedAt"] == {"type": ["string", "null"], "format": "date-time"}
-    assert said["messageType"] == {"type": "string", "enum": ["text", "file", "audio"]}
+    assert said["messageType"] == {"type": "string", "enum": ["text", "file", "audio", "call"]}
     assert said["sender"] == {"$ref": "#/components/schemas/Sender"}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chatapp.domain import events
+from chatapp.domain.calls import Answer, Call, CallEnd, CallKind, CallSummary, Leaving, Media, Participant
 from chatapp.domain.models import (
     Attachment,
     Conversation,
@@ -50,6 +51,29 @@ FILE_REPLY = replace(
 )
 LEFT = events.UserLeftGroup(GROUP, Sender("juan", "Juan Pérez", None), "juan", START, None, False, 0)
 
+CALLER, CALLEE, LATE = (
+    Participant(
+        id=f"p{number}", user_id=user_id, device_id="d", number=number, media=Media(True, False, True), worker="w"
+    )
+    for number, user_id in enumerate(("juan", "maria", "ana"), start=1)
+)
+CALL = Call(
+    id="call1",
+    conversation_id="group",
+    started_by="juan",
+    kind=CallKind.VIDEO,
+    started_at=START,
+    rings_until=LATER_AT,
+    participants=(CALLER, CALLEE),
+    max_participants=6,
+    answered_at=START,
+)
+OVER = replace(CALL, participants=(), ended_at=LATER_AT, end=CallEnd.FAILED)
+IN_CALL = {"callId": "call1", "conversationId": "group"}
+CALLEE_BODY = {**IN_CALL, "participantId": "p2", "userId": "maria"}
+SHOWN = {"audio": True, "video": False, "screen": True}
+OFFER = {"type": "offer", "sdp": "v=0"}
+
 MESSAGE_BODY: dict[str, Any] = {
     "id": "m1",
     "conversationId": "pair",
@@ -73,6 +97,7 @@ MESSAGE_BODY: dict[str, Any] = {
     "createdAt": AT,
     "sender": {"id": "maria", "name": "María García", "avatar": "/api/files/maria.png"},
     "clientMessageId": None,
+    "call": None,
 }
 REPLY_BODY = {
     **MESSAGE_BODY,
@@ -138,6 +163,18 @@ LEFT_BODY = {
     "newOwnerId": None,
     "newOwnerName": None,
 }
+
+RINGING_BODY = {
+    **IN_CALL,
+    "conversationName": "Mi Grupo",
+    "isGroup": True,
+    "media": "video",
+    "caller": {"id": "maria", "name": "María García", "avatar": "/api/files/maria.png"},
+    "startedAt": AT,
+    "ringsUntil": LATER,
+}
+SIGNAL_BODY: dict[str, Any] = {"callId": "call1", "from": "p1", "seq": 7, "description": None, "candidate": None}
+TO_CALLER, TO_CALLEE = Audience(("device:p1:juan",)), Audience(("device:p2:maria",))
 
 IN_PAIR = Audience(("conversation:pair",))
 MEMBERS = Audience(("user:maria", "user:ana"))
@@ -296,6 +333,92 @@ CASES = {
 }
 
 
+CALL_CASES = {
+    "call rings": Case(
+        events.CallRang(CALL, GROUP, MARIA, ("maria", "ana")), {"call_ringing": (MEMBERS, RINGING_BODY)}
+    ),
+    "call rings on one socket": Case(
+        events.CallRang(CALL, GROUP, MARIA, ("ana",), "s1"), {"call_ringing": (Audience(("s1",)), RINGING_BODY)}
+    ),
+    "call accepted": Case(
+        events.CallAccepted(CALL, CALLEE), {"call_accepted": (TO_CALLER, {**CALLEE_BODY, "answeredAt": AT})}
+    ),
+    "answered elsewhere": Case(
+        events.CallAnsweredElsewhere("call1", "group", "ana", Answer.DECLINED, "s1"),
+        {
+            "call_answered_elsewhere": (
+                Audience(("user:ana",), except_socket="s1"),
+                {**IN_CALL, "answer": "declined"},
+            )
+        },
+    ),
+    "participant joined": Case(
+        events.CallParticipantJoined(CALL, CALLEE),
+        {
+            "call_participant_joined": (
+                TO_CALLER,
+                {
+                    **IN_CALL,
+                    "participant": {"participantId": "p2", "userId": "maria", "number": 2, "polite": False, **SHOWN},
+                },
+            )
+        },
+    ),
+    "participant left": Case(
+        events.CallParticipantLeft(replace(CALL, participants=(CALLER, LATE)), CALLEE, Leaving.LOST),
+        {
+            "call_participant_left": (
+                Audience(("device:p1:juan", "device:p3:ana", "device:p2:maria")),
+                {**CALLEE_BODY, "reason": "lost"},
+            )
+        },
+    ),
+    "media": Case(events.CallMediaChanged(CALL, CALLEE), {"call_media": (TO_CALLER, {**CALLEE_BODY, **SHOWN})}),
+    "description": Case(
+        events.CallSignalled("call1", "p1", "p2", "maria", 7, {"description": OFFER}),
+        {"call_signal": (TO_CALLEE, {**SIGNAL_BODY, "description": OFFER})},
+    ),
+    "candidate": Case(
+        events.CallSignalled("call1", "p1", "p2", "maria", 7, {"candidate": {"candidate": "c", "sdp_mid": "0"}}),
+        {"call_signal": (TO_CALLEE, {**SIGNAL_BODY, "candidate": {"candidate": "c", "sdpMid": "0"}})},
+    ),
+    "last candidate": Case(
+        events.CallSignalled("call1", "p1", "p2", "maria", 7, {"candidate": None}),
+        {"call_signal": (TO_CALLEE, SIGNAL_BODY)},
+    ),
+    "call ended": Case(
+        events.CallEnded(OVER, ("maria", "ana")),
+        {"call_ended": (MEMBERS, {**IN_CALL, "reason": "failed", "durationMs": 300_250})},
+    ),
+    "message of a call": Case(
+        events.MessageSent(
+            replace(
+                MESSAGE,
+                message_type=MessageType.CALL,
+                call=CallSummary("call1", CallEnd.HANGUP, 1500, CallKind.AUDIO, ("juan", "maria")),
+            )
+        ),
+        {
+            "message_received": (
+                IN_PAIR,
+                {
+                    **MESSAGE_BODY,
+                    "messageType": "call",
+                    "call": {
+                        "callId": "call1",
+                        "state": "hangup",
+                        "durationMs": 1500,
+                        "media": "audio",
+                        "tookPart": ["juan", "maria"],
+                    },
+                },
+            )
+        },
+    ),
+}
+CASES |= CALL_CASES
+
+
 def said(event: events.Event) -> dict[str, tuple[Audience, dict[str, Any]]]:
     return {
         row.name: (row.audience(event), row.schema.dump(row.body(event)))
@@ -313,7 +436,7 @@ def test_every_row_and_every_domain_event_has_a_case() -> None:
     assert {name for case in CASES.values() for name in case.said} == {row.name for row in outgoing.ROWS}
     kinds = {kind for _, kind in inspect.getmembers(events, inspect.isclass) if issubclass(kind, events.Event)}
     told = {kind for kind in kinds if not issubclass(kind, events.WorkerEvent)}
-    abstract = {events.Event, events.DurableEvent, events.GroupChanged}
+    abstract = {events.Event, events.DurableEvent, events.GroupChanged, events.CallChanged}
     assert {type(case.event) for case in CASES.values()} == told - abstract
 
 
@@ -413,4 +536,12 @@ def test_names_of_the_document_and_of_its_first_front_end() -> None:
         "group_updated",
         "token_expiring",
         "token_expired",
+        "call_ringing",
+        "call_accepted",
+        "call_answered_elsewhere",
+        "call_participant_joined",
+        "call_participant_left",
+        "call_media",
+        "call_signal",
+        "call_ended",
     }

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from chatapp.domain import commands
+from chatapp.domain.calls import CallKind, Media
 from chatapp.domain.errors import TooLarge
 from chatapp.domain.models import Attachment, MessageType, Status
 from chatapp.protocol import requests
@@ -27,6 +28,11 @@ JOIN = {"userId": "user123", "name": "Juan Pérez", "email": "juan@example.com"}
 USER = {"id": "user123", "name": "Juan Pérez", "email": "juan@example.com"}
 GROUP = {"name": "Mi Grupo", "participants": ["user1", "user2"], "createdBy": "user123"}
 PAIR = {"type": "private", "participants": ["user1", "user2"], "createdBy": "user1"}
+
+CALL = {"conversationId": "conv123", "clientCallId": "c1", "media": "audio"}
+OFFER = {"type": "offer", "sdp": "v=0\r\n"}
+CANDIDATE = {"candidate": "candidate:1 1 udp 1 127.0.0.1 9 typ host", "sdpMid": "0", "sdpMLineIndex": 0}
+SIGNAL = {"callId": "call1", "to": "p2"}
 
 GOOD: list[tuple[type[WireSchema], dict[str, Any], Any]] = [
     (requests.HandshakeSchema, {"userId": "user123"}, {"user_id": "user123", "token": None}),
@@ -159,15 +165,69 @@ GOOD: list[tuple[type[WireSchema], dict[str, Any], Any]] = [
         {"conversationId": "conv123", "userId": "user2", "addedBy": "user1"},
         commands.AddParticipants(conversation_id="conv123", participants=("user2",), actor_id="user1"),
     ),
+    (
+        requests.CallStartSchema,
+        {**CALL, "deviceId": "d1", "userId": "user123"},
+        commands.StartCall(
+            conversation_id="conv123",
+            client_call_id="c1",
+            media=CallKind.AUDIO,
+            device_id="d1",
+            actor_id="user123",
+        ),
+    ),
+    (requests.CallAcceptSchema, {"callId": "call1"}, commands.AcceptCall(call_id="call1")),
+    (
+        requests.CallDeclineSchema,
+        {"callId": "call1", "userId": "user123"},
+        commands.DeclineCall(call_id="call1", actor_id="user123"),
+    ),
+    (requests.CallHangupSchema, {"callId": "call1"}, commands.HangUp(call_id="call1")),
+    (
+        requests.CallMediaSchema,
+        {"callId": "call1", "audio": True, "video": False, "screen": True},
+        commands.ShowMedia(call_id="call1", media=Media(audio=True, video=False, screen=True)),
+    ),
+    (
+        requests.CallSignalSchema,
+        {**SIGNAL, "description": OFFER},
+        commands.SendSignal(call_id="call1", to="p2", signal={"description": OFFER}),
+    ),
+    (
+        requests.CallSignalSchema,
+        {**SIGNAL, "candidate": CANDIDATE},
+        commands.SendSignal(
+            call_id="call1",
+            to="p2",
+            signal={"candidate": {"candidate": CANDIDATE["candidate"], "sdp_mid": "0", "sdp_m_line_index": 0}},
+        ),
+    ),
+    (
+        requests.CallSignalSchema,
+        {**SIGNAL, "candidate": None},
+        commands.SendSignal(call_id="call1", to="p2", signal={"candidate": None}),
+    ),
+    (requests.DescriptionSchema, OFFER, OFFER),
+    (
+        requests.CandidateSchema,
+        {**CANDIDATE, "usernameFragment": "abcd"},
+        {
+            "candidate": CANDIDATE["candidate"],
+            "sdp_mid": "0",
+            "sdp_m_line_index": 0,
+            "username_fragment": "abcd",
+        },
+    ),
     (requests.RemoveParticipantQuerySchema, {}, {"removed_by": None}),
     (requests.RemoveParticipantQuerySchema, {"removedBy": "user1"}, {"removed_by": "user1"}),
     (requests.ReaderBodySchema, {"userId": "user1"}, {"user_id": "user1"}),
 ]
+ABSTRACT = {WireSchema, CommandSchema, requests.ConversationEventSchema, requests.CallEventSchema}
 SCHEMAS = sorted(
     (
         kind
         for _, kind in inspect.getmembers(requests, inspect.isclass)
-        if issubclass(kind, WireSchema) and kind not in (WireSchema, CommandSchema, requests.ConversationEventSchema)
+        if issubclass(kind, WireSchema) and kind not in ABSTRACT
     ),
     key=lambda kind: kind.__name__,
 )
@@ -414,6 +474,29 @@ def test_history_reads_to_one_side() -> None:
 
 def test_empty_fields_of_a_form_were_not_filled_in() -> None:
     assert requests.UploadFormSchema().load(dict.fromkeys(["conversationId", "senderId"], "")) == commands.UploadFile()
+
+
+# ---------------------------------------------------------------- calls
+@pytest.mark.parametrize("given", [{}, {"description": OFFER, "candidate": CANDIDATE}])
+def test_a_signal_is_a_description_or_a_candidate(given: dict[str, Any]) -> None:
+    assert "description" in refusal(requests.CallSignalSchema, {**SIGNAL, **given})
+
+
+def test_signals_have_bounds() -> None:
+    sdp = "x" * (32 * 1024)
+    requests.CallSignalSchema().load({**SIGNAL, "description": {**OFFER, "sdp": sdp}})
+    assert "description" in refusal(requests.CallSignalSchema, {**SIGNAL, "description": {**OFFER, "sdp": sdp + "x"}})
+    assert "candidate" in refusal(requests.CallSignalSchema, {**SIGNAL, "candidate": {"candidate": "x" * 2049}})
+    assert "candidate" in refusal(requests.CallSignalSchema, {**SIGNAL, "candidate": {**CANDIDATE, "url": "x"}})
+
+
+@pytest.mark.parametrize("kind", ["", "text", "AUDIO", "screen"])
+def test_calls_are_of_two_kinds(kind: str) -> None:
+    assert "media" in refusal(requests.CallStartSchema, {**CALL, "media": kind})
+
+
+def test_a_message_of_a_call_is_the_servers_to_write() -> None:
+    assert "messageType" in refusal(requests.SendMessageSchema, {**SEND, "messageType": "call"})
 
 
 # ---------------------------------------------------------------- conversations

@@ -18,7 +18,7 @@ from tests.fakes import START
 AT = "2025-01-27T10:00:00.000Z"
 MESSAGE_FIELDS = (
     "id conversationId seq senderId recipientId content messageType fileUrl fileName fileSize fileType thumbnailUrl "
-    "replyTo replyPreview isReply isEdited editedAt isDeleted timestamp createdAt sender clientMessageId"
+    "replyTo replyPreview isReply isEdited editedAt isDeleted timestamp createdAt sender clientMessageId call"
 )
 USER_FIELDS = "id name email roles filials status lastSeen avatar createdAt updatedAt isActive isOnline"
 CONVERSATION_FIELDS = (
@@ -91,6 +91,25 @@ RULED = {
     schemas.ChangesSchema: "conversationId rev changes hasMore truncated",
     schemas.SyncedSchema: "conversationId rev changes hasMore truncated error",
     schemas.SyncSchema: "conversations",
+    schemas.CallSummarySchema: "callId state durationMs media tookPart",
+    schemas.IceServerSchema: "urls username credential",
+    schemas.MediaServerSchema: "url token",
+    schemas.CallParticipantSchema: "participantId userId number polite audio video screen",
+    schemas.CallSchema: (
+        "callId conversationId state reason media startedBy startedAt ringsUntil answeredAt participantId polite "
+        "participants iceServers mediaServer"
+    ),
+    schemas.SignalSentSchema: "seq",
+    schemas.CallRingingSchema: "callId conversationId conversationName isGroup media caller startedAt ringsUntil",
+    schemas.CallAcceptedSchema: "callId conversationId participantId userId answeredAt",
+    schemas.CallAnsweredElsewhereSchema: "callId conversationId answer",
+    schemas.CallParticipantJoinedSchema: "callId conversationId participant",
+    schemas.CallParticipantLeftSchema: "callId conversationId participantId userId reason",
+    schemas.CallMediaShownSchema: "callId conversationId participantId userId audio video screen",
+    schemas.SessionDescriptionSchema: "type sdp",
+    schemas.IceCandidateSchema: "candidate sdpMid sdpMLineIndex usernameFragment",
+    schemas.CallSignalledSchema: "callId from seq description candidate",
+    schemas.CallEndedSchema: "callId conversationId reason durationMs",
     schemas.FailureSchema: "code message details retryAfterMs",
     schemas.ErrorEventSchema: "event code message details retryAfterMs",
     schemas.ActionErrorSchema: "error code details",
@@ -98,6 +117,8 @@ RULED = {
 }
 SOMETIMES = {
     schemas.ParticipantsAddedSchema: {"success", "conversationId", "userId"},
+    schemas.IceServerSchema: {"username", "credential"},
+    schemas.IceCandidateSchema: {"sdpMid", "sdpMLineIndex", "usernameFragment"},
     schemas.FailureSchema: {"retryAfterMs"},
     schemas.ErrorEventSchema: {"retryAfterMs"},
 }

@@ -20,12 +20,19 @@ from chatapp.domain.commands import CreateConversation, JoinChat, JoinRoom, Send
 from chatapp.domain.errors import StoreUnavailable, Unavailable
 from chatapp.domain.events import Event, ProfileChanged
 from chatapp.domain.models import Actor, Attachment, Conversation, Message, StoredFile, User
-from chatapp.domain.rooms import EVERYONE
+from chatapp.domain.rooms import EVERYONE, channel_of
 from chatapp.ports import FileStore, Store
 from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import THUMBNAIL_ENDING, AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.audit import AuditService
+from chatapp.services.calls.closing import Closing
+from chatapp.services.calls.ice import IceServers
+from chatapp.services.calls.leases import Leases
+from chatapp.services.calls.ledger import Ledger
+from chatapp.services.calls.service import CallService, Rules
+from chatapp.services.calls.signals import Signals
+from chatapp.services.calls.sweeper import CallSweeper
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.file_access import FileAccess
@@ -68,7 +75,9 @@ class BusPublisher(RecordingPublisher):
     def deliver(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         super().deliver(event, rooms=rooms)
         self.told += [
-            (room, name) for room, name in self._of(event) if (rooms is None or room in rooms) and self._is_heard(room)
+            (room, name)
+            for room, name in self._of(event)
+            if (rooms is None or channel_of(room) in rooms) and self._is_heard(room)
         ]
 
     def _is_heard(self, room: str) -> bool:
@@ -77,7 +86,9 @@ class BusPublisher(RecordingPublisher):
 
     def relay(self, event: Event, *, rooms: Collection[str] | None = None) -> None:
         super().relay(event, rooms=rooms)
-        self._bus.publish(dict.fromkeys(room for room, _ in self._of(event)) if rooms is None else rooms, event)
+        self._bus.publish(
+            dict.fromkeys(channel_of(room) for room, _ in self._of(event)) if rooms is None else rooms, event
+        )
 
     def _of(self, event: Event) -> list[tuple[str, str]]:
         rows = [row for row in self._rows.get(type(event), ()) if row.when(event)]
@@ -182,10 +193,46 @@ class World:
             self.audit,
             **time,
         )
+        self._make_calls()
         save_people(self.store)
         if shared and following:
             following.start()
             self._replicate(shared)
+
+    def _make_calls(self) -> None:
+        time = {"clock": self.clock, "ids": self.ids}
+        self.ledger = Ledger(self.store.calls)
+        self.leases = Leases(self.store.calls, self.ids.new(), clock=self.clock)
+        self.signals = Signals(self.published, scheduler=self.scheduler, now=lambda: self.clock.now().timestamp())
+        closing = Closing(self.store, self.profiles, self.deliveries, self.conversations, **time)
+        self.calls = CallService(
+            self.store,
+            self.audience,
+            self.profiles,
+            self.rooms,
+            self.published,
+            self.ledger,
+            self.leases,
+            self.signals,
+            closing,
+            IceServers((), (), secret="", clock=self.clock),
+            None,
+            speaks_for=self.presence.user_of,
+            rules=Rules(ring_seconds=30, max_participants=3),
+            scheduler=self.scheduler,
+            **time,
+        )
+        self.teller.on_departure = self.conversations.on_close = self.calls.expel
+        self.sweeper = CallSweeper(
+            self.store.calls,
+            self.calls,
+            self.ledger,
+            self.leases,
+            self.signals,
+            closing,
+            clock=self.clock,
+            scheduler=self.scheduler,
+        )
 
     def _follow(self, shared: SharedPresence) -> Following:
         return Following(self.bus, self.audience, shared, self.deliveries, clock=self.clock, scheduler=self.scheduler)
@@ -203,6 +250,7 @@ class World:
             self.messages,
             self.presence,
             self.revocations,
+            self.calls,
             scheduler=self.scheduler,
         )
         self.replica.start()

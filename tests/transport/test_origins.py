@@ -49,6 +49,19 @@ def test_all_others_are_refused_and_told_nothing(origin: str) -> None:
     assert origins.headers(environ(origin)) == [("Vary", "Origin")]
 
 
+@pytest.mark.parametrize("path", ["/client/embed.js", "/client/assets/index-abc.js"])
+def test_the_widget_s_code_is_for_every_page(path: str) -> None:
+    asked = {**environ("https://evil.com"), "PATH_INFO": path}
+    assert Origins(LISTED).admits(asked)
+    assert dict(Origins(LISTED).headers(asked))["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("path", ["/client/config.json", "/client", "/clients/x", "/api/users", "/"])
+def test_what_the_server_knows_is_for_listed_pages(path: str) -> None:
+    assert not Origins(LISTED).admits({**environ("https://evil.com"), "PATH_INFO": path})
+    assert Origins(LISTED).admits({**environ(LISTED[0]), "PATH_INFO": path})
+
+
 @pytest.mark.parametrize("host", [None, ""])
 def test_who_names_no_host_has_no_page_of_its_own(host: str | None) -> None:
     for origin in ("null", "https://", "https:///x"):

@@ -23,7 +23,17 @@ def directives(path: str) -> dict[str, list[str]]:
     return {name: sources for name, *sources in parts}
 
 
-PATHS = ["/", "/assets/app.js", "/api/users", "/api/docs/", "/api/files/x", "/uploads/x", "/socket.io/", "/healthz"]
+PATHS = [
+    "/",
+    "/client/assets/app.js",
+    "/client/config.json",
+    "/api/users",
+    "/api/docs/",
+    "/api/files/x",
+    "/uploads/x",
+    "/socket.io/",
+    "/healthz",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -42,11 +52,14 @@ def test_every_part_forbids_what_it_does_not_name(path: str) -> None:
     [
         ("/api/files/x", "cross-origin"),
         ("/uploads/x", "cross-origin"),
+        ("/client/embed.js", "cross-origin"),
+        ("/client/assets/x.js", "cross-origin"),
+        ("/client/config.json", "same-origin"),
         ("/api/users", "same-origin"),
         ("/", "same-origin"),
     ],
 )
-def test_only_files_may_stand_in_other_pages(path: str, used_by: str) -> None:
+def test_only_files_and_the_widget_may_stand_in_other_pages(path: str, used_by: str) -> None:
     assert told(path)["Cross-Origin-Resource-Policy"] == used_by
 
 

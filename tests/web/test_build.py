@@ -45,6 +45,18 @@ def test_the_first_load_is_small(page: str) -> None:
     assert sum(packed.values()) <= FIRST_LOAD_MAX_BYTES, packed
 
 
+def test_voice_notes_are_loaded_when_somebody_wants_them(page: str) -> None:
+    for part in ("VoiceNote", "Sound"):
+        assert part not in page
+        assert list((BUILT / "assets").glob(f"{part}-*.js"))
+
+
+def test_the_widget_has_a_fixed_name_and_finds_its_parts_on_its_own_server() -> None:
+    for script in (BUILT / "embed.js", *(BUILT / "assets").glob("*.js")):
+        named = re.findall(r"""["'`](/client/(?!config\.json)[^"'`]*)["'`]""", script.read_text())
+        assert named == [], "on another's page that is another's server"
+
+
 def test_the_page_has_nothing_inline(page: str) -> None:
     assert not re.search(r"<script(?![^>]*\bsrc=)", page)
     assert "<style" not in page

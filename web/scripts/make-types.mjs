@@ -53,7 +53,7 @@ const incoming = operations
   .map(([name, { summary }]) => `  /** ${summary} */\n  ${name}: { payload: ${payload(name)}; data: ${result(name)} };`);
 const outgoing = operations
   .filter(([, { action }]) => action === 'send')
-  .map(([name, { summary }]) => `  /** ${summary} */\n  ${name}: ${payload(name)};`);
+  .map(([key, { title, summary }]) => `  /** ${summary} */\n  ${title}: ${payload(key)};`);
 
 console.log(`// Made by scripts/web-types from /api/openapi.json and /api/asyncapi.json. Do not edit.
 

@@ -13,7 +13,7 @@ export function aMessage(seq: number, part: Partial<Message> = {}): Message {
     id: `m${seq}`, conversationId: 'c1', seq, senderId, recipientId: null, content: `message ${seq}`, messageType: 'text',
     fileUrl: null, fileName: null, fileSize: null, fileType: null, thumbnailUrl: null, replyTo: null, replyPreview: null,
     isReply: false, isEdited: false, editedAt: null, isDeleted: false, timestamp, createdAt: timestamp,
-    sender: { id: senderId, name: senderId, avatar: null }, clientMessageId: null, ...part,
+    sender: { id: senderId, name: senderId, avatar: null }, clientMessageId: null, call: null, ...part,
   };
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from chatapp.adapters.call_codec import decode_summary, encode_summary
 from chatapp.adapters.dynamodb_store.actions import Item
 from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.models import (
@@ -143,6 +144,7 @@ def from_message(message: Message) -> Item:
         "timestamp": to_ms(message.timestamp),
         "is_deleted": False,
         "client_message_id": message.client_message_id,
+        "call": encode_summary(message.call),
     }
 
 
@@ -177,4 +179,5 @@ def to_message(item: Item, sender: Sender) -> Message:
         item["is_deleted"],
         item.get("client_message_id"),
         rev_of_message(item),
+        decode_summary(item.get("call")),
     )

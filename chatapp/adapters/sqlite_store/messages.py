@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from chatapp.adapters.call_codec import encode_summary
 from chatapp.adapters.cursors import make_cursor, read_cursor
 from chatapp.adapters.sqlite_store.changes import record, record_purge
 from chatapp.adapters.sqlite_store.database import Database
+from chatapp.adapters.sqlite_store.events import log
 from chatapp.adapters.sqlite_store.rows import (
     MESSAGE_COLUMNS,
     to_attachment,
@@ -27,9 +29,10 @@ from chatapp.domain.errors import (
     MessageNotFound,
     NotAParticipant,
 )
+from chatapp.domain.happenings import Happening, message_deleted, message_edited, message_sent
 from chatapp.domain.models import Attachment, Conversation, Message, Page
 from chatapp.domain.text import last_message
-from chatapp.ports import Appended, Deleted, Retracted
+from chatapp.ports import Appended, Deleted, Journal, Retracted
 
 SHOWS_FILE = """
     SELECT 1 FROM messages m JOIN participants p ON p.conversation_id = m.conversation_id AND p.user_id = ?
@@ -38,12 +41,19 @@ SHOWS_FILE = """
 
 
 class SqliteMessages:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
+        self._journal = journal
 
     # ------------------------------------------------------------ writing
-    def append(self, draft: Message, *, fingerprint: str) -> Appended:
-        return self._database.write(lambda connection: _append(connection, draft, fingerprint))
+    def append(self, draft: Message, *, fingerprint: str, along: Sequence[Happening] = ()) -> Appended:
+        def work(connection: sqlite3.Connection) -> Appended:
+            appended = _append(connection, draft, fingerprint)
+            if self._journal.is_on() and not appended.duplicate:
+                log(connection, self._journal.entries(*along, message_sent(appended.message)))
+            return appended
+
+        return self._database.write(work)
 
     def find_repeated(self, draft: Message, *, fingerprint: str) -> Message | None:
         def work(connection: sqlite3.Connection) -> Message | None:
@@ -61,6 +71,7 @@ class SqliteMessages:
             )
             connection.execute("UPDATE conversations SET last_preview = ? WHERE last_id = ?", (preview, message_id))
             message = _require(connection, message_id)
+            log(connection, self._journal.entries(message_edited(message)))
             return message, record(connection, message.conversation_id, "edit", seq=message.seq)
 
         return self._database.write(work)
@@ -72,13 +83,14 @@ class SqliteMessages:
                 return Retracted(before, Deleted(None, 0, ()), 0)
             connection.execute(
                 """UPDATE messages SET is_deleted = 1, content = '', file_url = NULL, file_name = NULL,
-                   file_size = NULL, file_type = NULL, thumbnail_url = NULL WHERE id = ?""",
+                   file_size = NULL, file_type = NULL, thumbnail_url = NULL, call = NULL WHERE id = ?""",
                 (message_id,),
             )
             connection.execute("UPDATE messages SET reply_preview = '' WHERE reply_to = ?", (message_id,))
             connection.execute("UPDATE conversations SET last_preview = '' WHERE last_id = ?", (message_id,))
             orphans = _orphans(connection, [before.attachment] if before.attachment else [])
             rev = record(connection, before.conversation_id, "delete", seq=before.seq)
+            log(connection, self._journal.entries(message_deleted(before)))
             return Retracted(_require(connection, message_id), Deleted(None, 1, orphans), rev)
 
         return self._database.write(work)
@@ -204,6 +216,7 @@ def _numbered(draft: Message, *, seq: int, rev: int, recipient_id: str | None) -
         reply_preview=draft.reply_preview,
         client_message_id=draft.client_message_id,
         rev=rev,
+        call=draft.call,
     )
 
 
@@ -243,6 +256,7 @@ def _earlier(connection: sqlite3.Connection, head: Conversation, draft: Message,
         recipient_id=head.other_than(draft.sender_id),
         content="",
         attachment=None,
+        call=None,
         is_deleted=True,
     )
     return _find(connection, key["message_id"]) or purged
@@ -252,8 +266,8 @@ def _insert(connection: sqlite3.Connection, message: Message, at: int) -> None:
     connection.execute(
         """INSERT INTO messages (conversation_id, seq, id, sender_id, recipient_id, content, message_type, file_url,
                file_name, file_size, file_type, thumbnail_url, reply_to, reply_preview, timestamp, client_message_id,
-               other_changes)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+               other_changes, call)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             message.conversation_id,
             message.seq,
@@ -272,6 +286,7 @@ def _insert(connection: sqlite3.Connection, message: Message, at: int) -> None:
             at,
             message.client_message_id,
             message.rev - message.seq,
+            encode_summary(message.call),
         ),
     )
 

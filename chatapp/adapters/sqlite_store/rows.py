@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from chatapp.adapters.call_codec import decode_summary
 from chatapp.adapters.times import from_ms
 from chatapp.domain.models import (
     Attachment,
@@ -26,7 +27,7 @@ from chatapp.domain.models import (
 MESSAGE_COLUMNS = """
     m.conversation_id, m.seq, m.id, m.sender_id, m.recipient_id, m.content, m.message_type, m.file_url, m.file_name,
     m.file_size, m.file_type, m.thumbnail_url, m.reply_to, m.reply_preview, m.timestamp, m.edited_at, m.is_deleted,
-    m.client_message_id, m.rev, u.name AS sender_name, u.avatar AS sender_avatar
+    m.client_message_id, m.rev, m.call, u.name AS sender_name, u.avatar AS sender_avatar
     FROM messages m LEFT JOIN users u ON u.id = m.sender_id
 """
 """Every message is read with its sender beside it."""
@@ -131,6 +132,7 @@ def to_message(row: Iterable[Any]) -> Message:
         is_deleted,
         client_message_id,
         rev,
+        call,
         sender_name,
         sender_avatar,
     ) = row
@@ -154,4 +156,5 @@ def to_message(row: Iterable[Any]) -> Message:
         bool(is_deleted),
         client_message_id,
         rev,
+        decode_summary(call),
     )

@@ -77,6 +77,10 @@ class Nobody:
 
     def disconnect(self, user_id: str) -> None: ...
 
+    def take_part(self, socket_id: str, participant_id: str, user_id: str) -> None: ...
+
+    def part(self, participant_id: str, user_id: str) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Said:

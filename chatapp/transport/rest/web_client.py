@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, send_from_directory
 
+from chatapp.domain.media_types import with_other_names
 from chatapp.settings import Settings
 from chatapp.transport.rest.resource import extension
 
@@ -47,7 +48,7 @@ def client_config(settings: Settings) -> dict[str, Any]:
         "demo": settings.demo,
         "socketPath": settings.socket_path,
         "uploadMaxBytes": settings.upload_max_bytes,
-        "allowedTypes": list(settings.allowed_types),
+        "allowedTypes": list(with_other_names(settings.allowed_types)),
     }
 
 

@@ -12,6 +12,7 @@ from chatapp.protocol.views import changes_view, conversation_view
 from chatapp.services.catching_up import Synced
 from chatapp.services.chat import Chat
 from chatapp.transport.errors import describe
+from chatapp.transport.sockets.call_view import call_view
 from chatapp.transport.sockets.connections import Connection
 
 Handler = Callable[[Chat, Connection, Any, Actor], Any]
@@ -20,10 +21,12 @@ Handler = Callable[[Chat, Connection, Any, Actor], Any]
 def _join_chat(chat: Chat, connection: Connection, command: commands.JoinChat, actor: Actor) -> Any:
     user = chat.presence.join(command, actor=actor, socket_id=connection.socket_id)
     connection.user_id = user.id
+    chat.calls.ring_late(user.id, connection.socket_id)
     return user
 
 
 def _leave_chat(chat: Chat, connection: Connection, command: commands.LeaveChat, actor: Actor) -> None:
+    chat.calls.forsake(connection.socket_id)
     chat.presence.leave(command, actor=actor, socket_id=connection.socket_id)
     connection.user_id = connection.caller.user_id
 
@@ -120,6 +123,30 @@ def _leave_group(chat: Chat, _: Connection, command: commands.LeaveGroup, actor:
     return user_left(chat.conversations.leave_group(command, actor=actor))
 
 
+def _start_call(chat: Chat, connection: Connection, command: commands.StartCall, actor: Actor) -> Any:
+    return call_view(chat.calls.start(command, actor=actor, socket_id=connection.socket_id))
+
+
+def _accept_call(chat: Chat, connection: Connection, command: commands.AcceptCall, actor: Actor) -> Any:
+    return call_view(chat.calls.accept(command, actor=actor, socket_id=connection.socket_id))
+
+
+def _decline_call(chat: Chat, connection: Connection, command: commands.DeclineCall, actor: Actor) -> None:
+    chat.calls.decline(command, actor=actor, socket_id=connection.socket_id)
+
+
+def _send_signal(chat: Chat, connection: Connection, command: commands.SendSignal, actor: Actor) -> Any:
+    return {"seq": chat.calls.signal(command, actor=actor, socket_id=connection.socket_id)}
+
+
+def _show_media(chat: Chat, connection: Connection, command: commands.ShowMedia, actor: Actor) -> None:
+    chat.calls.show(command, actor=actor, socket_id=connection.socket_id)
+
+
+def _hang_up(chat: Chat, connection: Connection, command: commands.HangUp, actor: Actor) -> None:
+    chat.calls.hang_up(command, actor=actor, socket_id=connection.socket_id)
+
+
 HANDLERS: dict[type[commands.Command], Handler] = {
     commands.JoinChat: _join_chat,
     commands.LeaveChat: _leave_chat,
@@ -139,4 +166,10 @@ HANDLERS: dict[type[commands.Command], Handler] = {
     commands.UpdateGroup: _update_group,
     commands.LeaveGroup: _leave_group,
     commands.Sync: _sync,
+    commands.StartCall: _start_call,
+    commands.AcceptCall: _accept_call,
+    commands.DeclineCall: _decline_call,
+    commands.SendSignal: _send_signal,
+    commands.ShowMedia: _show_media,
+    commands.HangUp: _hang_up,
 }

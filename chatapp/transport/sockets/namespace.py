@@ -129,6 +129,7 @@ class ChatNamespace(Namespace):
             return
         self._expiry.forget(socket_id)
         self._recovery.lose(connection, reason)
+        self._chat.calls.disconnect(socket_id)
         # Nobody's too: it may be on its way in just now.
         self._chat.presence.disconnect(connection.user_id or "", socket_id)
         log.info("disconnected", connection_id=socket_id, reason=reason)
@@ -167,6 +168,7 @@ class ChatNamespace(Namespace):
         if connection:
             log.info("connection closed", connection_id=socket_id, code=code)
             self._tell(connection, outgoing.TOKEN_EXPIRED, {"code": code})
+            self._chat.calls.forsake(socket_id)
             self.server.disconnect(socket_id, namespace=NAMESPACE)
 
     # ------------------------------------------------------------ events

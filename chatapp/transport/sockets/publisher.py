@@ -62,6 +62,8 @@ class SocketPublisher:
 
     def _skipped(self, audience: Audience) -> list[str]:
         skipped = self._rooms.sockets_of(audience.except_user) if audience.except_user else []
+        if audience.except_socket:
+            skipped = [*skipped, audience.except_socket]
         if audience.except_lost_in or audience.except_lost_of:
             skipped = skipped + self._rooms.lost(audience.except_lost_in, audience.except_lost_of)
         return skipped

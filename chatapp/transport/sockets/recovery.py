@@ -30,7 +30,7 @@ from chatapp.domain.events import (
     WorkerEvent,
 )
 from chatapp.domain.models import Actor, User
-from chatapp.domain.rooms import conversation_of, conversation_room, is_part, worker_room
+from chatapp.domain.rooms import conversation_of, conversation_room, device_of, is_part, worker_room
 from chatapp.ports import Bus, Scheduler
 from chatapp.services.chat import Chat
 from chatapp.transport.sockets import UNNOTICED_SECONDS
@@ -146,6 +146,8 @@ class Recovery:
             conversations = [id_ for room in session.rooms if (id_ := conversation_of(room))]
             actor = connection.caller.acting_for(None, known=user.id)
             self._chat.presence.resume(user, actor=actor, socket_id=session.socket_id, conversation_ids=conversations)
+            for device in filter(None, map(device_of, session.rooms)):
+                self._chat.calls.resume(session.socket_id, *device)
 
     def lose(self, connection: Connection, reason: str) -> None:
         """The connection is over: its session is kept, unless somebody has said goodbye. Never waits.

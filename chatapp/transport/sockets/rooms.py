@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import socketio
 
-from chatapp.domain.rooms import EVERYONE, conversation_room, is_part, user_room
+from chatapp.domain.rooms import EVERYONE, conversation_room, device_room, is_part, user_room
 from chatapp.transport.sockets.lost_sessions import LostSessions
 
 NAMESPACE = "/"
@@ -57,6 +57,14 @@ class SocketRooms:
         for socket_id in self._live_sockets_of(user_id):
             self._server.disconnect(socket_id, namespace=NAMESPACE)
         self._lost.drop(user_id)
+
+    def take_part(self, socket_id: str, participant_id: str, user_id: str) -> None:
+        self._enter(socket_id, device_room(participant_id, user_id))
+
+    def part(self, participant_id: str, user_id: str) -> None:
+        room = device_room(participant_id, user_id)
+        self._server.close_room(room, namespace=NAMESPACE)
+        self._lost.close(room)
 
     def sockets_of(self, user_id: str) -> list[str]:
         """The ids of a user's sockets here, and of those whose connection is lost."""

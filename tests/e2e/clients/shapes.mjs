@@ -57,7 +57,7 @@ export const message = (sender, beside) => ({
   messageType: 'text', fileUrl: null, fileName: null, fileSize: null, fileType: null, thumbnailUrl: null,
   replyTo: null, replyPreview: null, isReply: false, isEdited: false, editedAt: null, isDeleted: false,
   timestamp: time, createdAt: time, sender: { id: sender.id, name: sender.name, avatar: sender.avatar },
-  clientMessageId: null, ...beside,
+  clientMessageId: null, call: null, ...beside,
 });
 
 export const unread = (sender, beside) => ({

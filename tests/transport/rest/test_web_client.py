@@ -29,7 +29,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskCli
     (built / "assets" / "index-abc.js").write_text(SCRIPT)
     (built / "assets" / "index-abc.js.gz").write_bytes(gzip.compress(SCRIPT.encode()))
     monkeypatch.setattr(web_client, "BUILT", built)
-    settings = Settings(upload_max_bytes=1234, allowed_types=("image/png",), log_level="error")
+    settings = Settings(upload_max_bytes=1234, allowed_types=("audio/m4a",), log_level="error")
     app = create_app(settings, sqlite_path=tmp_path / "chat.db", upload_path=tmp_path / "uploads")
     try:
         yield app.test_client()
@@ -85,7 +85,7 @@ def test_the_client_is_told_the_limits_it_should_keep(client: FlaskClient) -> No
         "demo": False,
         "socketPath": "/socket.io",
         "uploadMaxBytes": 1234,
-        "allowedTypes": ["image/png"],
+        "allowedTypes": ["audio/m4a", "audio/mp4", "audio/x-m4a"],
     }
     assert answer.headers["Cache-Control"] == "no-cache"
 

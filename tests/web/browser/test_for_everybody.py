@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.web.browser.axe import SCRIPT, assert_accessible
 from tests.web.browser.conftest import DESK, Stage, bubbles, open_private, say
 
-AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 STEPS_MAX = 40
 """So many times Tab is pressed until what is looked for must have had the focus."""
 
@@ -20,72 +18,66 @@ ZOOMED = {"width": DESK["width"] // 2, "height": DESK["height"] // 2}
 
 
 # ---------------------------------------------------------------- axe
-def check(page: Page, screen: str) -> None:
-    page.evaluate("document.getAnimations().forEach((each) => each.effect.getComputedTiming().iterations < 9 && each.finish())")
-    found = page.evaluate("(tags) => axe.run(document, { runOnly: tags })", WCAG)["violations"]
-    assert [(screen, each["id"], each["nodes"][0]["html"]) for each in found] == []
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_screen(stage: Stage, theme: str) -> None:
     marta = stage.sign_in("Marta")
-    ana = stage.visit(stage.context(AXE.read_text(), color_scheme=theme))
-    check(ana, "signing in")
+    ana = stage.visit(stage.context(SCRIPT, color_scheme=theme))
+    assert_accessible(ana, "signing in")
     stage.sign_in_at(ana, "Ana")
-    check(ana, "no conversations")
+    assert_accessible(ana, "no conversations")
     ana.get_by_role("tab", name="People").click()
-    check(ana, "people")
+    assert_accessible(ana, "people")
     ana.get_by_label("Search people").fill("nobody at all")
-    check(ana, "nobody found")
+    assert_accessible(ana, "nobody found")
     ana.get_by_label("Search people").fill("")
     open_private(ana, "Marta")
-    check(ana, "an empty conversation")
+    assert_accessible(ana, "an empty conversation")
     say(ana, "Look: https://example.com `code`\n```\nblock\n```")
     open_private(marta, "Ana")
     say(marta, "Seen")
     expect(bubbles(ana)).to_have_count(2)
-    check(ana, "a conversation")
+    assert_accessible(ana, "a conversation")
     ana.locator(".row-other").hover()
     ana.get_by_role("button", name="Reply").click()
-    check(ana, "replying")
+    assert_accessible(ana, "replying")
     say(ana, "👍")
     ana.locator(".row-own").last.hover()
     ana.get_by_role("button", name="More").click()
     expect(ana.get_by_role("menu")).to_be_visible()
-    check(ana, "a message's menu")
+    assert_accessible(ana, "a message's menu")
     ana.get_by_role("menuitem", name="Delete").click()
     expect(ana.get_by_role("dialog")).to_be_visible()
-    check(ana, "asking before deleting")
+    assert_accessible(ana, "asking before deleting")
     ana.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(ana.locator(".bubble-removed")).to_have_count(1)
-    check(ana, "a deleted message")
+    assert_accessible(ana, "a deleted message")
     ana.get_by_role("button", name="Emoji").click()
     expect(ana.get_by_role("dialog")).to_be_visible()
-    check(ana, "emoji")
+    assert_accessible(ana, "emoji")
     ana.keyboard.press("Escape")
     ana.locator(".conversation-title").click()
     expect(ana.get_by_role("dialog")).to_be_visible()
-    check(ana, "somebody's details")
+    assert_accessible(ana, "somebody's details")
     ana.keyboard.press("Escape")
     files = [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"}, {"name": "a.exe", "mimeType": "a/b", "buffer": b""}]
     ana.locator("input[type=file]").set_input_files(files)
     expect(ana.get_by_role("dialog")).to_be_visible()
-    check(ana, "sending files")
+    assert_accessible(ana, "sending files")
     ana.get_by_role("dialog").get_by_role("button", name="Send", exact=True).click()
     expect(ana.locator(".card-name")).to_have_text(["a.txt"])
-    check(ana, "a file")
+    assert_accessible(ana, "a file")
     _axe_on_groups(ana)
     ana.get_by_role("button", name="Menu").click()
     expect(ana.get_by_role("menu")).to_be_visible()
-    check(ana, "the menu")
+    assert_accessible(ana, "the menu")
     ana.get_by_role("menuitem", name="Settings").click()
     expect(ana.get_by_role("dialog")).to_be_visible()
-    check(ana, "settings")
+    assert_accessible(ana, "settings")
     ana.keyboard.press("Escape")
     stage.server.stop()
     expect(ana.locator(".banner")).to_be_visible()
     say(ana, "not sent")
-    check(ana, "without a server")
+    assert_accessible(ana, "without a server")
     stage.server.start()
 
 
@@ -93,16 +85,16 @@ def _axe_on_groups(ana: Page) -> None:
     ana.get_by_role("button", name="New group").click()
     expect(ana.get_by_role("dialog")).to_be_visible()
     ana.get_by_role("checkbox", name="Marta").check()
-    check(ana, "a new group")
+    assert_accessible(ana, "a new group")
     ana.get_by_label("Group name").fill("Trip")
     ana.get_by_role("button", name="Create group").click()
     ana.locator(".conversation-title", has_text="Trip").click()
     expect(ana.get_by_role("dialog")).to_be_visible()
-    check(ana, "a group's details")
+    assert_accessible(ana, "a group's details")
     for step in ("Add people", "Edit group", "Leave group"):
         ana.get_by_role("button", name=step).click()
         expect(ana.get_by_role("dialog", name="Details")).to_have_count(0)
-        check(ana, step)
+        assert_accessible(ana, step)
         ana.keyboard.press("Escape")
         expect(ana.get_by_role("dialog", name="Details")).to_be_visible()
     ana.keyboard.press("Escape")

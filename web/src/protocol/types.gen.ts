@@ -25,6 +25,167 @@ export type BatchDeleted = {
   batchSize: number;
 };
 
+export type Call = {
+  callId: string;
+  conversationId: string;
+  state: "ringing" | "ongoing" | "ended";
+  /** Why it has ended */
+  reason: "hangup" | "missed" | "declined" | "busy" | "failed" | null;
+  media: "audio" | "video";
+  startedBy: string;
+  startedAt: string;
+  ringsUntil: string;
+  answeredAt: string | null;
+  /** Of this device */
+  participantId: string | null;
+  /** Whether this device is the polite side towards all who are in it now */
+  polite: boolean;
+  /** The others */
+  participants: (CallParticipant)[];
+  /** For RTCPeerConnection, as they are */
+  iceServers: (IceServer)[];
+  /** Null: media goes from peer to peer */
+  mediaServer: MediaServer | null;
+};
+
+export type CallAccept = {
+  callId: string;
+  userId?: string;
+  deviceId?: string | null;
+};
+
+export type CallAccepted = {
+  callId: string;
+  conversationId: string;
+  participantId: string;
+  userId: string;
+  answeredAt: string;
+};
+
+export type CallAnsweredElsewhere = {
+  callId: string;
+  conversationId: string;
+  answer: "accepted" | "declined";
+};
+
+export type CallDecline = {
+  callId: string;
+  userId?: string;
+};
+
+export type CallEnded = {
+  callId: string;
+  conversationId: string;
+  reason: "hangup" | "missed" | "declined" | "busy" | "failed";
+  durationMs: number;
+};
+
+export type CallHangup = {
+  callId: string;
+  userId?: string;
+};
+
+export type CallMedia = {
+  callId: string;
+  userId?: string;
+  audio: boolean;
+  video: boolean;
+  screen?: boolean;
+};
+
+export type CallMediaShown = {
+  callId: string;
+  conversationId: string;
+  participantId: string;
+  userId: string;
+  audio: boolean;
+  video: boolean;
+  screen: boolean;
+};
+
+export type CallParticipant = {
+  /** What call_signal's `to` takes */
+  participantId: string;
+  userId: string;
+  /** By the order of joining */
+  number: number;
+  /** Whether you are the polite side towards this participant */
+  polite: boolean;
+  audio: boolean;
+  video: boolean;
+  screen: boolean;
+};
+
+export type CallParticipantJoined = {
+  callId: string;
+  conversationId: string;
+  participant: CallParticipant;
+};
+
+export type CallParticipantLeft = {
+  callId: string;
+  conversationId: string;
+  participantId: string;
+  userId: string;
+  reason: "hangup" | "lost" | "removed" | "replaced";
+};
+
+export type CallRinging = {
+  callId: string;
+  conversationId: string;
+  /** Empty in a private conversation */
+  conversationName: string;
+  isGroup: boolean;
+  media: "audio" | "video";
+  caller: Sender;
+  startedAt: string;
+  ringsUntil: string;
+};
+
+export type CallSignal = {
+  callId: string;
+  userId?: string;
+  to: string;
+  description?: Description;
+  candidate?: Candidate | null;
+};
+
+export type CallSignalled = {
+  callId: string;
+  /** The sender's participantId */
+  from: string;
+  /** Grows with each signal of this sender to you: drop what is not higher than the last */
+  seq: number;
+  description: SessionDescription | null;
+  /** Null without a description: there are no more candidates */
+  candidate: IceCandidate | null;
+};
+
+export type CallStart = {
+  conversationId: string;
+  userId?: string;
+  clientCallId: string;
+  media: "audio" | "video";
+  deviceId?: string | null;
+};
+
+export type CallSummary = {
+  callId: string;
+  state: "hangup" | "missed" | "declined" | "busy" | "failed";
+  /** Milliseconds from the answer to the end */
+  durationMs: number;
+  media: "audio" | "video";
+  /** Ids of those who were in it */
+  tookPart: (string)[];
+};
+
+export type Candidate = {
+  candidate: string;
+  sdpMid?: string | null;
+  sdpMLineIndex?: number | null;
+  usernameFragment?: string | null;
+};
+
 export type Change = {
   rev: number;
   type: "message" | "edit" | "delete" | "read" | "members" | "details" | "purge";
@@ -98,6 +259,11 @@ export type DeletedCount = {
   /** For people, in the document's words */
   message: string;
   deletedCount: number;
+};
+
+export type Description = {
+  type: "offer" | "answer" | "pranswer" | "rollback";
+  sdp?: string;
 };
 
 export type DetailsChange = {
@@ -210,6 +376,19 @@ export type HttpError = {
   requestId: string;
 };
 
+export type IceCandidate = {
+  candidate: string;
+  sdpMid?: string | null;
+  sdpMLineIndex?: number | null;
+  usernameFragment?: string | null;
+};
+
+export type IceServer = {
+  urls: (string)[];
+  username?: string;
+  credential?: string;
+};
+
 export type InboxEntry = {
   id: string;
   type: "private" | "group";
@@ -255,6 +434,13 @@ export type MarkAsRead = {
   userId?: string;
 };
 
+export type MediaServer = {
+  /** Of the LiveKit server */
+  url: string;
+  /** Lets this participant into the call's room there */
+  token: string;
+};
+
 export type MembersChange = {
   action: "add" | "remove";
   userIds: (string)[];
@@ -270,7 +456,7 @@ export type Message = {
   senderId: string;
   recipientId: string | null;
   content: string;
-  messageType: "text" | "file" | "audio";
+  messageType: "text" | "file" | "audio" | "call";
   fileUrl: string | null;
   fileName: string | null;
   fileSize: number | null;
@@ -286,6 +472,8 @@ export type Message = {
   createdAt: string;
   sender: Sender;
   clientMessageId: string | null;
+  /** Of a message of type call: what became of it */
+  call: CallSummary | null;
 };
 
 export type MessageDeleted = {
@@ -301,7 +489,7 @@ export type MessageWithReplies = {
   senderId: string;
   recipientId: string | null;
   content: string;
-  messageType: "text" | "file" | "audio";
+  messageType: "text" | "file" | "audio" | "call";
   fileUrl: string | null;
   fileName: string | null;
   fileSize: number | null;
@@ -317,6 +505,8 @@ export type MessageWithReplies = {
   createdAt: string;
   sender: Sender;
   clientMessageId: string | null;
+  /** Of a message of type call: what became of it */
+  call: CallSummary | null;
   replies: (Message)[];
   repliesCount: number;
 };
@@ -506,6 +696,15 @@ export type Sender = {
 export type ServerDraining = {
   /** Milliseconds until this socket is closed; at random for each */
   reconnectInMs: number;
+};
+
+export type SessionDescription = {
+  type: string;
+  sdp: string;
+};
+
+export type SignalSent = {
+  seq: number;
 };
 
 export type StartTyping = {
@@ -740,6 +939,18 @@ export interface ClientEvents {
   leave_group: { payload: LeaveGroup; data: GroupLeft };
   /** What has changed durably in these conversations since I saw them last */
   sync: { payload: SyncRequest; data: Sync };
+  /** Call the other participants of a conversation, or join the call it has */
+  call_start: { payload: CallStart; data: Call };
+  /** Answer a call, join it later, or come back to it after a lost connection */
+  call_accept: { payload: CallAccept; data: Call };
+  /** I do not want to be called; stops all my devices */
+  call_decline: { payload: CallDecline; data: null };
+  /** A WebRTC description or candidate for another participant */
+  call_signal: { payload: CallSignal; data: SignalSent };
+  /** What this device sends by now: sound, picture, screen */
+  call_media: { payload: CallMedia; data: null };
+  /** Leave the call with this device, or give up calling */
+  call_hangup: { payload: CallHangup; data: null };
 }
 
 /** What the server sends. */
@@ -788,6 +999,22 @@ export interface ServerEvents {
   group_left: GroupLeft;
   /** To the last participants of a group that is gone with its messages */
   group_deleted: GroupDeleted;
+  /** To all devices of those who are called, until ringsUntil; also to one that joins the chat meanwhile */
+  call_ringing: CallRinging;
+  /** To who called: the first has answered */
+  call_accepted: CallAccepted;
+  /** To the user's other devices, which stop ringing */
+  call_answered_elsewhere: CallAnsweredElsewhere;
+  /** To those in the call: a device has joined it, with which they are to connect */
+  call_participant_joined: CallParticipantJoined;
+  /** To those in the call, and to the one who is not in it any more */
+  call_participant_left: CallParticipantLeft;
+  /** To the others in the call: what a participant sends by now */
+  call_media: CallMediaShown;
+  /** To the participant's device: a WebRTC description or candidate from another */
+  call_signal: CallSignalled;
+  /** To all participants of the conversation: the call is over */
+  call_ended: CallEnded;
   /** A send_reply was stored */
   reply_sent_success: ReplySent;
   /** A send_reply failed */

@@ -14,6 +14,7 @@ import { Outbox, type Lock } from './outbox';
 import type { OutboxStore } from './outbox_store';
 import { People } from './people';
 import { Reading } from './reading';
+import { Recordings } from './recordings';
 import type { Me } from './session';
 import type { Shelf } from './shelf';
 import { SingleFlight } from './single_flight';
@@ -70,6 +71,7 @@ export class Chat {
   readonly groups: Groups;
   readonly drafts: Drafts;
   readonly composing = new Composing();
+  readonly recordings = new Recordings();
   readonly unreadTotal = computed(() => this.inbox.sorted.value.reduce((sum, entry) => sum + entry.unreadCount, 0));
 
   readonly #catchingUp: CatchingUp;
@@ -100,8 +102,11 @@ export class Chat {
     void this.outbox.load();
   }
 
+  /** Nothing is open any more, and no microphone. */
   stop(): void {
     clearTimeout(this.#retry);
+    this.opened.value = null;
+    this.recordings.endAll();
     this.outbox.stop();
     this.needs.wire.close();
   }

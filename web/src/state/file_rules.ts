@@ -7,9 +7,20 @@ export type FileProblem = 'too_large' | 'file_type_not_allowed';
 export function problemOf(file: Pick<File, 'size' | 'type'>, config: Pick<ServerConfig, 'uploadMaxBytes' | 'allowedTypes'>): FileProblem | null {
   if (file.size > config.uploadMaxBytes) return 'too_large';
   const type = file.type.split(';')[0]!.toLowerCase();
-  return type === '' || config.allowedTypes.some((allowed) => matches(type, allowed)) ? null : 'file_type_not_allowed';
+  return type === '' || isAllowed(type, config) ? null : 'file_type_not_allowed';
+}
+
+/** A type without parameters. */
+export function isAllowed(type: string, { allowedTypes }: Pick<ServerConfig, 'allowedTypes'>): boolean {
+  return allowedTypes.some((allowed) => matches(type, allowed));
 }
 
 function matches(type: string, allowed: string): boolean {
+  if (allowed === '*/*') return true;
   return allowed.endsWith('/*') ? type.startsWith(allowed.slice(0, -1)) : type === allowed;
+}
+
+/** Whether the server takes any sound at all. */
+export function takesSound({ allowedTypes }: Pick<ServerConfig, 'allowedTypes'>): boolean {
+  return allowedTypes.some((type) => type === '*/*' || type.startsWith('audio/'));
 }

@@ -1,4 +1,4 @@
-import { computed } from '@preact/signals-core';
+import { computed, signal } from '@preact/signals-core';
 import { Remembered, type Shelf } from './shelf';
 
 export type Language = 'es' | 'en' | 'pt';
@@ -17,12 +17,21 @@ interface Chosen {
   muted: readonly string[];
 }
 
+/** What a page that the chat is a guest on would like, where the user has chosen nothing. */
+export interface Wishes {
+  language: Language | null;
+  theme: Theme | null;
+}
+
 const UNCHOSEN: Chosen = { language: null, theme: null, sound: true, notifications: false, offered: false, muted: [] };
 
 /** What the user has set on this machine. */
 export class Preferences {
+  readonly wishes = signal<Wishes>({ language: null, theme: null });
   readonly #chosen: Remembered<Chosen>;
-  readonly language = computed(() => this.chosen.language ?? spoken(this.browserLanguages));
+  readonly language = computed(() => this.chosen.language ?? this.wishes.value.language ?? spoken(this.browserLanguages));
+  /** Null: as the system has it. */
+  readonly theme = computed(() => this.chosen.theme ?? this.wishes.value.theme);
 
   constructor(shelf: Shelf, private readonly browserLanguages: readonly string[]) {
     this.#chosen = new Remembered<Chosen>(shelf, 'chatapp.preferences', UNCHOSEN);

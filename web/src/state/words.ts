@@ -21,6 +21,11 @@ export function captionOf({ messageType, content, fileUrl }: Message): string | 
   return content;
 }
 
+/** What our clients call a file that was recorded in the chat. */
+export function isVoiceNote(fileName: string | null): boolean {
+  return /^voice-\d{4}-\d\d-\d\d-\d{4}\./.test(fileName ?? '');
+}
+
 /** Whoever is on the other side of a private conversation. */
 export function otherSide(conversation: Pick<InboxEntry, 'type' | 'participants'>, me: string): string | null {
   if (conversation.type !== 'private') return null;

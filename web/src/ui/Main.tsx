@@ -6,8 +6,19 @@ import { texts } from './i18n';
 import { Empty } from './parts/Empty';
 import { Sidebar } from './sidebar/Sidebar';
 
-/** The chat: the list on the left, what is open on the right; on a narrow screen one of them at a time. */
+/** The chat: all of it, or the one conversation that the page around has asked for. */
 export function Main() {
+  const only = useApp().only.value;
+  return (
+    <>
+      <ConnectionBanner />
+      {only === null ? <All /> : <Only id={only} key={only} />}
+    </>
+  );
+}
+
+/** The list on the left, what is open on the right; on a narrow screen one of them at a time. */
+function All() {
   const app = useApp();
   const { chat } = app;
   const t = texts();
@@ -15,15 +26,31 @@ export function Main() {
   const entry = opened === null ? undefined : chat.inbox.get(opened);
   useEffect(() => searchShortcut(app), [app]);
   return (
-    <>
-      <ConnectionBanner />
-      <main class="main" data-open={entry !== undefined}>
-        <Sidebar />
-        {entry
-          ? <ConversationView entry={entry} key={entry.id} />
-          : <div class="welcome"><Empty icon="chat" title={t.selectChat} text={t.selectChatText} /></div>}
-      </main>
-    </>
+    <div class="main" data-open={entry !== undefined}>
+      <Sidebar />
+      {entry
+        ? <ConversationView entry={entry} key={entry.id} />
+        : <div class="welcome"><Empty icon="chat" title={t.selectChat} text={t.selectChatText} /></div>}
+    </div>
+  );
+}
+
+/** It is opened as soon as the user is in it, which somebody may yet add them to. */
+function Only({ id }: { id: string }) {
+  const { chat } = useApp();
+  const t = texts();
+  const entry = chat.inbox.get(id);
+  const isThere = entry !== undefined;
+  useEffect(() => {
+    if (isThere) void chat.open(id).catch(() => undefined); // read when there is a connection again
+    return () => void chat.open(null);
+  }, [chat, id, isThere]);
+  return (
+    <div class="main main-only">
+      {entry ? <ConversationView entry={entry} />
+        : chat.ready.value ? <div class="welcome"><Empty icon="chat" title={t.notHere} text={t.notHereText} /></div>
+          : <div class="welcome" role="status"><span class="spinner" /><span class="hidden">{t.connecting}</span></div>}
+    </div>
   );
 }
 

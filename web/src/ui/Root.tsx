@@ -9,16 +9,17 @@ import { useRoute } from './route';
 import type { Services } from './services';
 import { SignIn } from './SignIn';
 
-/** The whole client, for a page of its own or as a part of another. */
+/** The whole client, for a page of its own or as a part of another, which has a main part of its own. */
 export function Root({ services, routed }: { services: Services; routed: boolean }) {
-  const root = useRef<HTMLDivElement>(null);
+  const root = useRef<HTMLElement>(null);
   const theme = useTheme(services);
   const mounted: Mounted = { services, routed, root };
   useSignalEffect(() => void speak(services.preferences.language.value));
+  const Part = routed ? 'main' : 'section';
   return (
-    <div class="chatapp" ref={root} data-theme={theme} lang={language()}>
+    <Part class="chatapp" ref={root} data-theme={theme} lang={language()}>
       {services.host ? <Hosted {...mounted} /> : <Open {...mounted} />}
-    </div>
+    </Part>
   );
 }
 
@@ -47,20 +48,37 @@ function Hosted(mounted: Mounted) {
     if (token) whoIs(token, rest).then((user) => setMe((known) => (known?.id === user?.id ? known : user)), (error: unknown) => setProblem(sentenceOf(error)));
   });
   if (me) return <Chatting {...mounted} me={me} signOut={null} key={me.id} />;
-  return <main class="sign-in"><p class="quiet" role="status">{problem ?? texts().waitingForHost}</p></main>;
+  return <div class="sign-in"><p class="quiet" role="status">{problem ?? texts().waitingForHost}</p></div>;
 }
 
 function Chatting({ me, services, routed, root, signOut }: Mounted & { me: Me; signOut: (() => void) | null }) {
   const [chat, stop] = useMemo(() => services.chat(me), [services, me]);
   useEffect(() => stop, [stop]);
   useRoute(chat, routed);
-  const { config, preferences, links } = services;
+  const { config, preferences, links, only } = services;
+  const touched = useTouched(root);
   const app = useMemo<App>(() => ({
-    chat, config, preferences, links, signOut,
+    chat, config, preferences, links, only, signOut,
     find: (selector) => root.current?.querySelector<HTMLElement>(selector) ?? null,
     keys: () => (routed ? document : root.current!),
+    mayFocus: () => routed || (touched.current && isOursOrNobodys(root.current!)),
   }), [chat]);
   return <AppProvider value={app}><Main /></AppProvider>;
+}
+
+/** Whether the user has been in here. */
+function useTouched(root: { current: HTMLElement | null }): { current: boolean } {
+  const touched = useRef(false);
+  useEffect(() => {
+    const touch = () => void (touched.current = true);
+    root.current!.addEventListener('focusin', touch, { once: true });
+  }, [root]);
+  return touched;
+}
+
+/** What has had the focus and is gone leaves it to nobody. */
+function isOursOrNobodys(root: HTMLElement): boolean {
+  return root.matches(':focus-within') || document.activeElement === null || document.activeElement === document.body;
 }
 
 /** The chosen theme, or the system's as it changes. */
@@ -72,5 +90,5 @@ function useTheme({ preferences }: Services): 'light' | 'dark' {
     query.addEventListener('change', follow);
     return () => query.removeEventListener('change', follow);
   }, [query, dark]);
-  return preferences.chosen.theme ?? (dark.value ? 'dark' : 'light');
+  return preferences.theme.value ?? (dark.value ? 'dark' : 'light');
 }

@@ -38,7 +38,7 @@ export function SignIn({ rest, demo, onDone }: { rest: Rest; demo: boolean; onDo
     </>
   );
   return (
-    <main class="sign-in">
+    <div class="sign-in">
       <form class="sign-in-card" onSubmit={(event) => void enter(event)}>
         <span class="logo"><Icon name="chat" size={32} /></span>
         <div>
@@ -47,7 +47,7 @@ export function SignIn({ rest, demo, onDone }: { rest: Rest; demo: boolean; onDo
         </div>
         {demo ? <DemoPeople rest={rest} onDone={onDone}>{fields}</DemoPeople> : fields}
       </form>
-    </main>
+    </div>
   );
 }
 

@@ -32,6 +32,12 @@ export function sizeOf(bytes: number): string {
   return `${number.format(bytes / 1000 ** power)} ${units[power]!}`;
 }
 
+/** A length of time as `1:05`. */
+export function clockOf(seconds: number): string {
+  const whole = Math.floor(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+}
+
 function format(timestamp: string, options: Intl.DateTimeFormatOptions): string {
   return new Intl.DateTimeFormat(locale(), options).format(new Date(timestamp));
 }

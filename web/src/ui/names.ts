@@ -1,6 +1,6 @@
 import type { InboxEntry, User } from '../protocol/types.gen';
 import type { Chat } from '../state/chat';
-import { otherSide } from '../state/words';
+import { isVoiceNote, otherSide } from '../state/words';
 import { texts } from './i18n';
 
 /** A conversation's name as this user sees it. */
@@ -18,5 +18,8 @@ export function companionOf(entry: InboxEntry, chat: Chat): User | undefined {
 /** `lastMessage` and `replyPreview` in the user's language: the server has Spanish words for files. */
 export function previewText(preview: string | null): string {
   const t = texts();
-  return (preview ?? '').replace(/^(Archivo|Audio): /, (_whole, kind: string) => `${kind === 'Audio' ? '🎤' : '📎'} ${kind === 'Audio' ? t.audio : t.file}: `);
+  const [, kind, name] = /^(Archivo|Audio): (.*)/s.exec(preview ?? '') ?? [];
+  if (name === undefined) return preview ?? '';
+  if (kind === 'Archivo') return `📎 ${t.file}: ${name}`;
+  return `🎤 ${isVoiceNote(name) ? t.voiceNote : `${t.audio}: ${name}`}`;
 }

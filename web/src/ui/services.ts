@@ -1,3 +1,4 @@
+import { signal } from '@preact/signals';
 import type { ServerConfig } from '../protocol/config';
 import { FileLinks } from '../protocol/file_links';
 import { NO_PROOF, type Proof } from '../protocol/proof';
@@ -18,9 +19,14 @@ export class Services {
   readonly preferences = new Preferences(localStorage, navigator.languages);
   /** Who has signed in here; in open mode only. */
   readonly session = new Remembered<Me | null>(localStorage, 'chatapp.session', null);
+  /** The one conversation that a guest on another's page shows; null: all of them. */
+  readonly only = signal<string | null>(null);
+  /** Whose chat it is at the moment. */
+  readonly current = signal<Chat | null>(null);
   readonly host: HostProof | null;
   readonly rest: Rest;
   readonly links: FileLinks;
+  readonly #closed = new AbortController();
 
   constructor(readonly base: string, readonly config: ServerConfig, host: Host | undefined) {
     this.host = config.authMode === 'jwt' ? new HostProof(host) : null;
@@ -29,11 +35,17 @@ export class Services {
     window.addEventListener('storage', ({ key }) => {
       this.preferences.changedElsewhere(key);
       this.session.changedElsewhere(key);
-    });
+    }, { signal: this.#closed.signal });
   }
 
   get proof(): Proof {
     return this.host ?? NO_PROOF;
+  }
+
+  /** Nothing is heard any more. The chat itself ends with what shows it. */
+  close(): void {
+    this.#closed.abort();
+    this.host?.close();
   }
 
   /** Started; the function ends it. */
@@ -41,19 +53,29 @@ export class Services {
     const tabs = new Tabs(`chatapp outbox ${me.id}`, () => void chat.outbox.load());
     const wire = new SocketWire({ url: this.base, path: this.config.socketPath, proof: this.proof, userId: me.id });
     const chat: Chat = new Chat({
-      me, wire, rest: this.rest, upload: uploader(this.rest), store: new IndexedDbOutbox(), shelf: localStorage,
+      me, wire, rest: this.rest, upload: uploader(this.rest), store: new IndexedDbOutbox(this.#database()), shelf: localStorage,
       lock: tabLock, now: Date.now, newId, tellTabs: () => tabs.tell(),
-      onNotice: (notice) => notify(notice, this.preferences, chat),
+      onNotice: (notice) => {
+        const { only } = this;
+        if ((only.peek() ?? notice.conversationId) === notice.conversationId) notify(notice, this.preferences, chat);
+      },
     });
     const drafts = ({ key }: StorageEvent) => chat.drafts.changedElsewhere(key);
     window.addEventListener('storage', drafts);
     chat.start();
+    this.current.value = chat;
     const follow = this.host?.current.subscribe((token) => token !== null && wire.renewed(token));
     return [chat, () => {
       follow?.();
       window.removeEventListener('storage', drafts);
       tabs.close();
       chat.stop();
+      if (this.current.peek() === chat) this.current.value = null;
     }];
+  }
+
+  /** One for each server: a page of another origin may show the chats of several. */
+  #database(): string {
+    return this.base === location.origin ? 'chatapp' : `chatapp ${this.base}`;
   }
 }

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Drafts } from '../../src/state/drafts';
-import { problemOf } from '../../src/state/file_rules';
+import { problemOf, takesSound } from '../../src/state/file_rules';
 import { mayEdit, mayRemove } from '../../src/state/composing';
 import { directory } from '../../src/state/people';
 import { Preferences, spoken } from '../../src/state/preferences';
+import { voiceName } from '../../src/state/recorder';
 import { signIn, whoIs } from '../../src/state/session';
-import { captionOf, previewOf } from '../../src/state/words';
+import { captionOf, isVoiceNote, previewOf } from '../../src/state/words';
 import { aMessage, aUser, ME, MemoryShelf, NOON } from '../support';
 
 describe('drafts', () => {
@@ -51,6 +52,16 @@ describe('preferences', () => {
   });
 });
 
+describe('a page around', () => {
+  it('decides on language and theme where the user has not', () => {
+    const preferences = new Preferences(new MemoryShelf(), ['en']);
+    preferences.wishes.value = { language: 'pt', theme: 'dark' };
+    expect([preferences.language.value, preferences.theme.value]).toEqual(['pt', 'dark']);
+    preferences.set({ language: 'es', theme: 'light' });
+    expect([preferences.language.value, preferences.theme.value]).toEqual(['es', 'light']);
+  });
+});
+
 describe('signing in', () => {
   const users = [aUser('u1', { email: 'Ana@Example.com' }), aUser('u2', { email: 'ana@example.com.mx' })];
   const rest = { users: () => Promise.resolve({ users }) };
@@ -69,6 +80,17 @@ describe('signing in', () => {
     expect(await whoIs(token({ sub: 'u1', name: 'Ñandú', email: 'n@example.com' }), directoryOf)).toEqual({ id: 'u1', name: 'Ñandú', email: 'n@example.com' });
     expect(await whoIs(token({ sub: 'u1' }), directoryOf)).toMatchObject({ id: 'u1', name: 'José' });
     expect(await whoIs('nonsense', directoryOf)).toBeNull();
+  });
+});
+
+describe('sounds', () => {
+  it.each([[['image/png', 'audio/webm'], true], [['*/*'], true], [['audio/*'], true], [['image/png'], false], [[], false]])(
+    'where %j is allowed: %s', (allowedTypes, taken) => expect(takesSound({ allowedTypes })).toBe(taken),
+  );
+
+  it('that were recorded here are told from others by their name', () => {
+    expect(isVoiceNote(voiceName('audio/webm', new Date()))).toBe(true);
+    expect([isVoiceNote('voice-of-the-people.mp3'), isVoiceNote('song.mp3'), isVoiceNote(null)]).toEqual([false, false, false]);
   });
 });
 

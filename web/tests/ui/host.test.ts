@@ -25,6 +25,37 @@ describe('the host page’s token', () => {
     expect(await proof.token()).toBe('token 2');
   });
 
+  it('is asked for once, however many wait for it', async () => {
+    const make = vi.fn(() => Promise.resolve('one'));
+    const proof = new HostProof({ token: make });
+    expect(await Promise.all([proof.token(), proof.token()])).toEqual(['one', 'one']);
+    expect(make).toHaveBeenCalledTimes(1);
+  });
+
+  it('may not be there yet: then it is given later', async () => {
+    const proof = new HostProof({ token: () => null });
+    expect(await proof.token()).toBeNull();
+    proof.give('later');
+    expect(await proof.token()).toBe('later');
+  });
+
+  it('is asked for again a little later where the page failed', async () => {
+    vi.useFakeTimers();
+    vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const make = vi.fn(() => Promise.resolve('at last')).mockRejectedValueOnce(new Error('backend down'));
+    const proof = new HostProof({ token: make });
+    expect(await proof.token()).toBeNull();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(proof.current.value).toBe('at last');
+    proof.renew();
+    make.mockRejectedValueOnce(new Error('down again'));
+    await proof.token();
+    proof.close();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(make).toHaveBeenCalledTimes(3);
+    vi.useRealTimers();
+  });
+
   it('is asked for from the page around the frame, of our own origin alone', async () => {
     const parent = { postMessage: vi.fn() };
     vi.stubGlobal('parent', parent);

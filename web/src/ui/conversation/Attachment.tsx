@@ -8,11 +8,14 @@ import { Icon } from '../parts/Icon';
 
 const Viewer = lazy(() => import('./ImageViewer'));
 
+/** Should its code not be had (the connection is lost, say), the browser's own player does. */
+const Sound = lazy(() => import('./voice/Sound').catch(() => ({ default: PlainSound })));
+
 /** What a message carries: an image to look at, a sound to hear, anything else as a card to download. */
 export function Attachment({ message }: { message: Message }) {
   const type = message.fileType ?? '';
   if (type.startsWith('image/')) return <Picture message={message} />;
-  if (message.messageType === 'audio' || type.startsWith('audio/')) return <Sound message={message} />;
+  if (message.messageType === 'audio' || type.startsWith('audio/')) return <Suspense fallback={<div class="sound" />}><Sound message={message} /></Suspense>;
   return <Card message={message} />;
 }
 
@@ -32,9 +35,9 @@ function Picture({ message }: { message: Message }) {
   );
 }
 
-function Sound({ message }: { message: Message }) {
+function PlainSound({ message }: { message: Message }) {
   const url = useFileUrl(message.fileUrl);
-  return <audio class="sound" controls preload="metadata" src={url} aria-label={message.fileName ?? texts().audio} />;
+  return <audio class="sound-plain" controls preload="metadata" src={url} aria-label={message.fileName ?? texts().audio} />;
 }
 
 function Card({ message }: { message: Message }) {

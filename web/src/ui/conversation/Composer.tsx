@@ -1,7 +1,10 @@
 import { lazy, Suspense } from 'preact/compat';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { InboxEntry } from '../../protocol/types.gen';
+import { Unreachable } from '../../protocol/refused';
 import { mayEdit, type Mode } from '../../state/composing';
+import { takesSound } from '../../state/file_rules';
+import type { NewMessage } from '../../state/outbox';
 import { previewOf } from '../../state/words';
 import { useApp } from '../app';
 import { texts } from '../i18n';
@@ -11,13 +14,34 @@ import { IconButton } from '../parts/IconButton';
 import { sentenceOf } from '../problems';
 
 const EmojiPicker = lazy(() => import('./EmojiPicker'));
+const VoiceNote = lazy(() => import('./voice/VoiceNote'));
 
 /** The server takes 16 kB; a few characters of four bytes fit in as well. */
 const CONTENT_MAX_CHARS = 4000;
 
-/** Writing: a draft that is kept, a reply, or the correction of a message. */
-export function Composer({ entry, onFiles }: { entry: InboxEntry; onFiles: (files: readonly File[]) => void }) {
+interface Props {
+  entry: InboxEntry;
+  onFiles: (files: readonly File[]) => void;
+}
+
+/** What is said next: a text, or a voice note while there is one in the making. */
+export function Composer({ entry, onFiles }: Props) {
   const { chat } = useApp();
+  const mode = chat.composing.mode.value;
+  const recorder = mode.kind === 'edit' ? undefined : chat.recordings.in(entry.id);
+  return (
+    <footer class="composer">
+      <ModeBar mode={mode} />
+      {recorder
+        ? <Suspense fallback={null}><VoiceNote recorder={recorder} conversationId={entry.id} reply={replyOf(mode)} /></Suspense>
+        : <Writing entry={entry} onFiles={onFiles} />}
+    </footer>
+  );
+}
+
+/** A draft that is kept, a reply, or the correction of a message. */
+function Writing({ entry, onFiles }: Props) {
+  const { chat, config, mayFocus } = useApp();
   const t = texts();
   const mode = chat.composing.mode.value;
   const editing = mode.kind === 'edit' ? mode.message : null;
@@ -29,7 +53,7 @@ export function Composer({ entry, onFiles }: { entry: InboxEntry; onFiles: (file
   useEffect(() => {
     if (mode.kind === 'edit') setCorrection(mode.message.content);
     setProblem(null);
-    if (mode.kind !== 'new' || !isTouch()) field.current?.focus();
+    if (mayFocus() && (mode.kind !== 'new' || !isTouch())) field.current?.focus();
   }, [mode, entry.id]);
   useLayoutEffect(() => grow(field.current), [text]);
 
@@ -57,11 +81,10 @@ export function Composer({ entry, onFiles }: { entry: InboxEntry; onFiles: (file
       }
       return;
     }
-    const reply = mode.kind === 'reply' ? { replyTo: mode.to.id, replyPreview: previewOf(mode.to) } : { replyTo: null, replyPreview: null };
     chat.drafts.set(entry.id, '');
     chat.typing.stop();
     chat.composing.reset();
-    await chat.outbox.add({ conversationId: entry.id, content, file: null, ...reply });
+    await chat.outbox.add({ conversationId: entry.id, content, file: null, ...replyOf(mode) });
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
@@ -94,8 +117,7 @@ export function Composer({ entry, onFiles }: { entry: InboxEntry; onFiles: (file
   };
 
   return (
-    <footer class="composer">
-      <ModeBar mode={mode} />
+    <>
       {problem && <p class="problem" role="alert">{problem}</p>}
       <form
         class="composer-line"
@@ -113,12 +135,35 @@ export function Composer({ entry, onFiles }: { entry: InboxEntry; onFiles: (file
           />
           <Emoji onChoose={insert} />
         </div>
-        <button type="submit" class="send" aria-label={editing ? t.save : t.send} title={editing ? t.save : t.send} disabled={!text.trim()}>
-          <Icon name={editing ? 'check' : 'send'} />
-        </button>
+        {!editing && !text.trim() && takesSound(config)
+          ? <Record conversationId={entry.id} onProblem={setProblem} />
+          : (
+            <button type="submit" class="send" aria-label={editing ? t.save : t.send} title={editing ? t.save : t.send} disabled={!text.trim()}>
+              <Icon name={editing ? 'check' : 'send'} />
+            </button>
+          )}
       </form>
-    </footer>
+    </>
   );
+}
+
+/** What records is loaded when somebody wants to. */
+function Record({ conversationId, onProblem }: { conversationId: string; onProblem: (sentence: string) => void }) {
+  const app = useApp();
+  const t = texts();
+  const begin = async () => {
+    try {
+      const { record } = await import('./voice/VoiceNote');
+      record(app, conversationId);
+    } catch (error) {
+      onProblem(sentenceOf(new Unreachable('not loaded', { cause: error })));
+    }
+  };
+  return <button type="button" class="send" aria-label={t.recordVoice} title={t.recordVoice} onClick={() => void begin()}><Icon name="mic" /></button>;
+}
+
+function replyOf(mode: Mode): Pick<NewMessage, 'replyTo' | 'replyPreview'> {
+  return mode.kind === 'reply' ? { replyTo: mode.to.id, replyPreview: previewOf(mode.to) } : { replyTo: null, replyPreview: null };
 }
 
 function ModeBar({ mode }: { mode: Mode }) {

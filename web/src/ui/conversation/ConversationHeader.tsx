@@ -8,14 +8,14 @@ import { IconButton } from '../parts/IconButton';
 import { firstName } from '../sidebar/ConversationItem';
 
 export function ConversationHeader({ entry, onDetails }: { entry: InboxEntry; onDetails: () => void }) {
-  const { chat, preferences } = useApp();
+  const { chat, preferences, only } = useApp();
   const t = texts();
   const title = titleOf(entry, chat);
   const companion = companionOf(entry, chat);
   const muted = preferences.isMuted(entry.id);
   return (
     <header class="conversation-head">
-      <IconButton icon="back" label={t.back} class="back" onClick={() => void chat.open(null)} />
+      {only.value === null && <IconButton icon="back" label={t.back} class="back" onClick={() => void chat.open(null)} />}
       <h1 class="conversation-heading">
         <button type="button" class="conversation-title" onClick={onDetails}>
           <Avatar id={companion?.id ?? entry.id} name={title} picture={companion?.avatar ?? null} status={companion?.status} group={entry.type === 'group'} />

@@ -31,14 +31,14 @@ export function ConversationView({ entry }: { entry: InboxEntry }) {
 }
 
 /** Unless the input has taken the focus, as it does where there is a keyboard. The list gets it back in the end. */
-function focusHeading({ find }: App): () => void {
-  if (!find('textarea:focus')) find('.conversation-title')?.focus({ preventScroll: true });
-  return () => queueMicrotask(() => find('.sidebar .item[data-last]')?.focus());
+function focusHeading({ find, mayFocus }: App): () => void {
+  if (mayFocus() && !find('textarea:focus')) find('.conversation-title')?.focus({ preventScroll: true });
+  return () => queueMicrotask(() => mayFocus() && find('.sidebar .item[data-last]')?.focus());
 }
 
-/** What is open inside the conversation stops the key before it gets here. */
-function closeOnEscape({ chat, find, keys }: App): () => void {
+/** What is open inside the conversation stops the key before it gets here. The only one is never closed. */
+function closeOnEscape({ chat, find, keys, only }: App): () => void {
   return onKeys(keys(), (event) => {
-    if (event.key === 'Escape' && !event.defaultPrevented && !find('dialog[open]')) void chat.open(null);
+    if (event.key === 'Escape' && !event.defaultPrevented && only.peek() === null && !find('dialog[open]')) void chat.open(null);
   });
 }

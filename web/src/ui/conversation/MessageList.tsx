@@ -199,8 +199,9 @@ function useBottom(
     return () => resized.disconnect();
   }, [isShown]);
 
+  const isOnScreen = useOnScreen(scroller);
   useEffect(() => {
-    const look = () => chat.reading.look(at && document.visibilityState === 'visible' && document.hasFocus() ? conversationId : null);
+    const look = () => chat.reading.look(at && isOnScreen && document.visibilityState === 'visible' && document.hasFocus() ? conversationId : null);
     look();
     const events = ['visibilitychange', 'focus', 'blur'] as const;
     for (const event of events) window.addEventListener(event, look);
@@ -210,7 +211,7 @@ function useBottom(
       document.removeEventListener('visibilitychange', look);
       chat.reading.look(null);
     };
-  }, [at, chat, conversationId]);
+  }, [at, isOnScreen, chat, conversationId]);
 
   const scrolled = () => {
     if (!scroller.current) return;
@@ -228,4 +229,15 @@ function useBottom(
     leaves.current = true;
   };
   return { at, go, scrolled, leave };
+}
+
+/** On another's page the chat may be folded away, or further down: then nobody reads it. */
+function useOnScreen(element: { current: HTMLElement | null }): boolean {
+  const [isOnScreen, setOnScreen] = useState(false);
+  useEffect(() => {
+    const observer = new IntersectionObserver((changes) => setOnScreen(changes.at(-1)!.isIntersecting));
+    observer.observe(element.current!);
+    return () => observer.disconnect();
+  }, [element]);
+  return isOnScreen;
 }

@@ -6,9 +6,12 @@ import { Avatar } from '../parts/Avatar';
 import { IconButton } from '../parts/IconButton';
 import { sentenceOf } from '../problems';
 
-/** Who is in the group. Its owner can take others out; a click on somebody opens the private conversation. */
+/**
+ * Who is in the group. Its owner can take others out; a click on somebody opens the private conversation, where there
+ * is room for more than one.
+ */
 export function Participants({ entry, onOpened }: { entry: InboxEntry; onOpened: () => void }) {
-  const { chat } = useApp();
+  const { chat, only } = useApp();
   const [asking, setAsking] = useState<string | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const t = texts();
@@ -33,7 +36,7 @@ export function Participants({ entry, onOpened }: { entry: InboxEntry; onOpened:
           const isMe = id === chat.me.id;
           return (
             <li class="participant" key={id}>
-              <button type="button" class="item" disabled={isMe} onClick={() => void attempt(() => open(id))}>
+              <button type="button" class="item" disabled={isMe || only.value !== null} onClick={() => void attempt(() => open(id))}>
                 <Avatar id={id} name={name} picture={user?.avatar ?? null} status={user?.status} size="s" />
                 <span class="item-text"><span class="item-name">{isMe ? t.you : name}</span></span>
                 {id === entry.createdBy && <span class="tag">{t.owner}</span>}

@@ -1,4 +1,5 @@
 import type { Pending } from '../../state/outbox';
+import { isVoiceNote } from '../../state/words';
 import { useApp } from '../app';
 import { sizeOf } from '../format';
 import { texts } from '../i18n';
@@ -44,17 +45,18 @@ function stageText({ stage }: Pending): string {
 function PendingFile({ pending, file }: { pending: Pending; file: { bytes: Blob; name: string } }) {
   const { chat } = useApp();
   const t = texts();
+  const name = isVoiceNote(file.name) ? t.voiceNote : file.name;
   return (
     <div class="upload">
       {file.bytes.type.startsWith('image/') ? <LocalPicture blob={file.bytes} name={file.name} /> : (
         <span class="card">
-          <span class="card-icon"><Icon name="file" /></span>
-          <span class="card-text"><span class="card-name">{file.name}</span><span class="card-about">{sizeOf(file.bytes.size)}</span></span>
+          <span class="card-icon"><Icon name={isVoiceNote(file.name) ? 'mic' : 'file'} /></span>
+          <span class="card-text"><span class="card-name">{name}</span><span class="card-about">{sizeOf(file.bytes.size)}</span></span>
         </span>
       )}
       {pending.stage !== 'failed' && (
         <div class="upload-state">
-          <progress value={pending.progress} max={1} aria-label={`${t.sending} ${file.name}`} />
+          <progress value={pending.progress} max={1} aria-label={`${t.sending} ${name}`} />
           <button type="button" class="link" onClick={() => void chat.outbox.discard(pending.clientMessageId)}>{t.cancel}</button>
         </div>
       )}

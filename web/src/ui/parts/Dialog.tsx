@@ -16,7 +16,7 @@ export function Dialog({ title, onClose, children, wide = false, plain = false }
   /** Without a heading that is seen. */
   plain?: boolean;
 }) {
-  const { find } = useApp();
+  const { find, mayFocus } = useApp();
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {
@@ -27,7 +27,7 @@ export function Dialog({ title, onClose, children, wide = false, plain = false }
     return () => {
       element.close(); // what is behind an open one takes no focus
       queueMicrotask(() => {
-        if (!find(':focus')) (before?.isConnected ? before : around)?.focus();
+        if (!find(':focus') && mayFocus()) (before?.isConnected ? before : around)?.focus();
       });
     };
   }, []);
@@ -57,10 +57,10 @@ export function Dialog({ title, onClose, children, wide = false, plain = false }
 
 /** For what shows one dialog after another: in the end the focus goes back to where it was before the first. */
 export function useFocusBack(): void {
-  const { find } = useApp();
+  const { find, mayFocus } = useApp();
   const [before] = useState(() => find(':focus'));
   useEffect(() => () => queueMicrotask(() => {
-    if (!find(':focus')) before?.focus();
+    if (!find(':focus') && mayFocus()) before?.focus();
   }), []);
 }
 

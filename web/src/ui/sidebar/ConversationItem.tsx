@@ -38,6 +38,7 @@ function Preview({ entry, isOpen }: { entry: InboxEntry; isOpen: boolean }) {
   const typists = [...chat.typing.in(entry.id).values()];
   const draft = chat.drafts.of(entry.id);
   if (typists.length) return <span class="item-preview item-typing">{entry.type === 'group' ? t.typing(typists.map(firstName)) : t.typingShort}</span>;
+  if (chat.recordings.in(entry.id) && !isOpen) return <span class="item-preview"><span class="item-draft">{t.draft}</span> 🎤 {t.voiceNote}</span>;
   if (draft && !isOpen) return <span class="item-preview"><span class="item-draft">{t.draft}</span> {draft}</span>;
   return <span class="item-preview">{previewText(entry.lastMessage)}</span>;
 }

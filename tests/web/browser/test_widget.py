@@ -1,0 +1,221 @@
+"""``<chatapp-widget>`` on a page of another origin, whose content policy allows nothing inline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e import proofs
+from tests.e2e.server import Server, running
+from tests.web.browser import axe
+from tests.web.browser.conftest import Stage, open_private, say
+from tests.web.browser.host_page import HostPage, serving
+
+SENT = ":not(.row-pending)"
+
+
+@pytest.fixture
+def host() -> Iterator[HostPage]:
+    with serving() as host:
+        yield host
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, browser: Browser, host: HostPage) -> Iterator[Stage]:
+    """A server in jwt mode that lists the host's origin, and Ana as whom the host knows its user."""
+    with running(tmp_path / "jwt", SOCKET_CORS_ORIGIN=host.url, **proofs.ENVIRONMENT) as server:
+        yield from _on(server, browser, host)
+
+
+def _on(server: Server, browser: Browser, host: HostPage) -> Iterator[Stage]:
+    host.chat = server.url
+    host.token = lambda: proofs.token("ana", name="Ana", email="ana@example.com")
+    stage = Stage(server, browser)
+    yield stage
+    for context in stage.contexts:
+        context.close()
+    assert stage.complaints == []
+
+
+@pytest.fixture
+def group(embedded: Stage) -> str:
+    """A conversation of Ana and Luis, with a message of Luis's."""
+    for name in ("Ana", "Luis"):
+        user = {"id": name.lower(), "name": name, "email": f"{name.lower()}@example.com"}
+        _post(embedded.server, name, "/api/users", user)
+    made = _post(
+        embedded.server,
+        "Luis",
+        "/api/conversations",
+        {"type": "group", "name": "Order 7", "participants": ["ana", "luis"], "createdBy": "luis"},
+    )
+    conversation: str = made["id"]
+    tell(embedded.server, conversation, "How can I help?")
+    return conversation
+
+
+def _post(server: Server, name: str, path: str, body: dict[str, Any]) -> Any:
+    proof = proofs.token(name.lower(), name=name, email=f"{name.lower()}@example.com")
+    answer = requests.post(server.url + path, json=body, headers=proofs.bearer(proof), timeout=20)
+    assert answer.ok, answer.text
+    return answer.json()
+
+
+def tell(server: Server, conversation: str, content: str) -> None:
+    """Luis does."""
+    _post(server, "Luis", "/api/messages", {"conversationId": conversation, "senderId": "luis", "content": content})
+
+
+def visit(stage: Stage, host: HostPage, query: str = "", **options: Any) -> Page:
+    server, host_url = stage.server, host.url
+    stage.server = _Elsewhere(host_url + "/" + query)  # type: ignore[assignment]
+    page = stage.visit(stage.context(**options))
+    stage.server = server
+    return page
+
+
+class _Elsewhere:
+    """Where a stage's pages are visited instead of at its server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+def expect_told(page: Page, name: str, detail: str | re.Pattern[str]) -> None:
+    """The last event of that name; ``detail`` is JSON."""
+    expect(page.locator("body")).to_have_attribute(f"data-{name}", detail)
+
+
+def test_one_conversation_is_read_and_written_on_another_origin(embedded: Stage, host: HostPage, group: str) -> None:
+    host.attributes = f'conversation="{group}"'
+    page = visit(embedded, host)
+    expect(page.locator(".row-other .content")).to_have_text("How can I help?")
+    expect(page.locator(".conversation-title")).to_contain_text("Order 7")
+    for absent in (".sidebar", ".back"):
+        expect(page.locator(absent)).to_have_count(0)
+    assert page.evaluate("document.activeElement === document.body"), "the page's focus is left alone"
+    say_there(page, "Where is my order?")
+    expect(page.locator(f".row-own{SENT} .content")).to_have_text("Where is my order?")
+    tell(embedded.server, group, "On its way")
+    expect(page.locator(".row-other .content").last).to_have_text("On its way")
+    page.keyboard.press("Escape")
+    expect(page.locator(".conversation-title")).to_be_visible()
+    expect_told(page, "ready", '{"userId":"ana"}')
+
+
+def say_there(page: Page, text: str) -> None:
+    page.locator(".composer textarea").click()
+    say(page, text)
+
+
+def test_the_page_s_style_stays_outside_and_its_policy_is_kept(embedded: Stage, host: HostPage, group: str) -> None:
+    host.attributes = f'conversation="{group}" theme="dark" lang="es"'
+    page = visit(embedded, host)
+    send = page.get_by_role("button", name="Grabar una nota de voz")
+    style = send.evaluate("(button) => { const { borderTopWidth, textTransform } = getComputedStyle(button); return [borderTopWidth, textTransform] }")
+    assert style == ["0px", "none"]
+    size = page.locator(".composer textarea").evaluate("(field) => getComputedStyle(field).fontSize")
+    assert size == "16px", "whatever the page makes of rem"
+    expect(page.locator(".chatapp")).to_have_attribute("data-theme", "dark")
+    page.evaluate("document.querySelector('chatapp-widget').setAttribute('theme', 'light')")
+    expect(page.locator(".chatapp")).to_have_attribute("data-theme", "light")
+
+
+def test_a_token_that_ends_is_asked_for_again_and_the_chat_goes_on(embedded: Stage, host: HostPage, group: str) -> None:
+    lives = [62, 3600]  # the server warns a minute before the end
+    host.token = lambda: proofs.token("ana", name="Ana", email="ana@example.com", lasts=lives[min(host.tokens_made, 2) - 1])
+    host.attributes = f'conversation="{group}"'
+    page = visit(embedded, host)
+    expect(page.locator(".row-other .content")).to_have_text("How can I help?")
+    with page.expect_response(re.compile("/token$")):
+        pass
+    assert host.tokens_made == 2
+    say_there(page, "Still here")
+    expect(page.locator(f".row-own{SENT} .content")).to_have_text("Still here")
+
+
+def test_a_page_may_give_a_token_when_it_has_one(embedded: Stage, host: HostPage, group: str) -> None:
+    page = visit(embedded, host, "?later")
+    expect(page.get_by_role("status")).to_have_text(re.compile("Waiting for the page"))
+    expect_told(page, "token-needed", "{}")
+    page.evaluate("(token) => document.querySelector('chatapp-widget').setToken(token)", host.token())
+    expect(page.locator(".me-name")).to_have_text("Ana")
+    expect_told(page, "unread", '{"count":1}')
+
+
+def test_the_whole_client_is_there_without_a_conversation(embedded: Stage, host: HostPage, group: str) -> None:
+    page = visit(embedded, host)
+    page.locator(".sidebar-list .item", has_text="Order 7").click()
+    expect(page.locator(".row-other .content")).to_have_text("How can I help?")
+    expect(page.locator(".composer textarea")).to_be_focused()
+    expect_told(page, "unread", '{"count":0}')
+    assert page.evaluate("location.hash") == ""
+    page.keyboard.press("Escape")
+    expect(page.locator(".welcome")).to_be_visible()
+
+
+def test_what_is_folded_away_stays_unread(embedded: Stage, host: HostPage, group: str) -> None:
+    host.attributes = f'conversation="{group}" hidden'
+    page = visit(embedded, host)
+    expect_told(page, "unread", '{"count":1}')
+    tell(embedded.server, group, "Hello?")
+    expect_told(page, "unread", '{"count":2}')
+    page.evaluate("document.querySelector('chatapp-widget').hidden = false")
+    expect_told(page, "unread", '{"count":0}')
+    expect(page.locator(".row-other .content").last).to_have_text("Hello?")
+
+
+def test_a_page_that_is_not_listed_says_so(tmp_path: Path, browser: Browser, host: HostPage) -> None:
+    with running(tmp_path / "jwt", SOCKET_CORS_ORIGIN="https://shop.example.com", **proofs.ENVIRONMENT) as server:
+        for stage in _on(server, browser, host):
+            page = visit(stage, host)
+            expect(page.get_by_role("alert")).to_contain_text(f"can put {host.url} on its list of origins")
+            expect_told(page, "refused", re.compile("origin_not_allowed"))
+            assert host.tokens_made == 0
+
+
+def test_in_open_mode_people_sign_in_and_out_there(tmp_path: Path, browser: Browser, host: HostPage) -> None:
+    with running(tmp_path / "open", SOCKET_CORS_ORIGIN=host.url) as server:
+        for stage in _on(server, browser, host):
+            stage.sign_in("Luis")
+            page = visit(stage, host)
+            page.get_by_label("Your name").fill("Ana")
+            page.get_by_label("E-mail").fill("ana@example.com")
+            page.get_by_role("button", name="Start chatting").click()
+            open_private(page, "Luis")
+            say_there(page, "From the shop")
+            expect(page.locator(f".row-own{SENT} .content")).to_have_text("From the shop")
+            page.keyboard.press("Escape")
+            page.get_by_role("button", name="Menu").click()
+            page.get_by_role("menuitem", name="Sign out").click()
+            expect_told(page, "signed-out", "{}")
+
+
+def test_a_server_that_is_not_there_yet_is_waited_for(embedded: Stage, host: HostPage, group: str) -> None:
+    page = visit(embedded, host)
+    expect(page.locator(".me-name")).to_have_text("Ana")
+    page.evaluate("document.querySelector('chatapp-widget').remove()")
+    embedded.server.kill()
+    page.evaluate(
+        "document.querySelector('main').append(Object.assign(document.createElement('chatapp-widget'), { getToken: async () => (await fetch('/token')).text() }))"
+    )
+    expect(page.get_by_role("status")).to_have_text("Connecting…")
+    embedded.server.start()
+    expect(page.locator(".me-name")).to_have_text("Ana")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(embedded: Stage, host: HostPage, group: str, theme: str) -> None:
+    host.attributes = f'conversation="{group}"'
+    page = visit(embedded, host, script=axe.SCRIPT, color_scheme=theme)
+    expect(page.locator(".row-other .content")).to_be_visible()
+    axe.assert_accessible(page)
+    page.evaluate("document.querySelector('chatapp-widget').removeAttribute('conversation')")
+    expect(page.locator(".sidebar-list .item")).to_be_visible()
+    axe.assert_accessible(page)
