@@ -50,13 +50,9 @@ from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
 from chatapp.services.audit import AuditService
-from chatapp.services.calls.closing import Closing
+from chatapp.services.calls.assembly import Calls, assemble_calls
 from chatapp.services.calls.ice import IceServers
-from chatapp.services.calls.leases import Leases
-from chatapp.services.calls.ledger import Ledger
-from chatapp.services.calls.service import CallService, Rules
-from chatapp.services.calls.signals import Signals
-from chatapp.services.calls.sweeper import CallSweeper
+from chatapp.services.calls.service import Rules
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.chat import Chat
 from chatapp.services.conversations import ConversationService
@@ -214,33 +210,28 @@ def build_calls(
     *,
     clock: Clock,
     ids: Ids,
-) -> CallService:
+) -> Calls:
     """Begins to sweep."""
-    scheduler = GeventScheduler()
-    ledger, leases = Ledger(store.calls), Leases(store.calls, ids.new(), clock=clock)
-    signals = Signals(publisher, scheduler=scheduler, now=time.monotonic)
-    closing = Closing(store, profiles, deliveries, conversations, clock=clock, ids=ids)
-    calls = CallService(
+    calls = assemble_calls(
         store,
         audience,
         profiles,
         rooms,
         publisher,
-        ledger,
-        leases,
-        signals,
-        closing,
+        deliveries,
+        conversations,
         IceServers(settings.stun_urls, settings.turn_urls, secret=settings.turn_secret or "", clock=clock),
         build_media_server(settings),
         speaks_for=presence.user_of,
         rules=Rules(settings.call_ring_seconds, settings.call_mesh_max, settings.livekit_always),
         clock=clock,
         ids=ids,
-        scheduler=scheduler,
+        scheduler=GeventScheduler(),
+        now=time.monotonic,
     )
-    teller.on_departure = calls.expel
-    conversations.on_close = calls.expel
-    CallSweeper(store.calls, calls, ledger, leases, signals, closing, clock=clock, scheduler=scheduler).start()
+    teller.on_departure = calls.service.expel
+    conversations.on_close = calls.service.expel
+    calls.sweeper.start()
     return calls
 
 
@@ -306,6 +297,15 @@ def build_webhooks(
     if works:
         sweeper.start()
     return Webhooks(service, WebhookOutbox(store.events, registry, jobs), sweeper)
+
+
+def build_deliverer(settings: Settings) -> tuple[Store, WebhookSweeper]:
+    """For a process that only delivers webhooks, at work already. Raises StoreUnavailable."""
+    journal = build_journal(settings, SystemClock())
+    store = build_store(settings, journal)
+    seconds = SWEEP_SECONDS if settings.redis else LONE_SWEEP_SECONDS
+    hooks = build_webhooks(settings, store, journal, build_audit(store), works=True, sweep_seconds=seconds)
+    return store, hooks.sweeper
 
 
 def build_jobs(settings: Settings, *, works: bool) -> Jobs:
@@ -430,7 +430,7 @@ def build_chat(
             messages,
             presences,
             revocations,
-            calls,
+            calls.hearing,
             scheduler=scheduler,
             sessions=sessions,
         )
@@ -458,7 +458,7 @@ def build_chat(
         ),
         file_access=access,
         file_links=build_links(settings, access, clock, revocations),
-        calls=calls,
+        calls=calls.service,
         presence=presences,
         typing=typing,
         api_keys=build_api_keys(store, audit),

@@ -31,6 +31,9 @@ WORKERS = 16
 LOOK_SECONDS = 1.0
 """How long a worker waits for work before it looks whether to stop."""
 
+QUEUE_MAX = 10_000
+"""Jobs that wait. Beyond it nobody works them off, and the lanes know what is due."""
+
 STOP_SECONDS = 5.0
 """What was begun may take so long when the process stops; then it is broken off, and tried again by another."""
 
@@ -103,9 +106,9 @@ class HueyJobs:
     def _enqueue(self, endpoint_id: str, lane: str, at: datetime | None) -> None:
         """In its own time: Redis may be slow, or away."""
         try:
-            if at is None:
+            if at is None and self._huey.pending_count() < QUEUE_MAX:
                 self._task(endpoint_id, lane)
-            else:
+            elif at is not None:
                 self._task.schedule((endpoint_id, lane), eta=at)
         except (redis.RedisError, OSError) as exc:
             log.warning("a webhook's job was not queued; the next sweep finds it: %r", exc)

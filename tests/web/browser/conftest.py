@@ -21,8 +21,14 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+BEEPING = "--use-fake-device-for-media-stream"
+ALLOWED = "--use-fake-ui-for-media-stream"
+"""A microphone that beeps, and a user who lets every page use it."""
+
 WAIT_MS = 15_000
 """For what a busy machine takes its time for; nothing waits that long in vain but a failure."""
+
+pytest.register_assert_rewrite("tests.web.browser.axe")
 
 DESK = {"width": 1280, "height": 800}
 
@@ -61,11 +67,12 @@ class Stage:
         self.contexts.append(context)
         return context
 
-    def visit(self, context: BrowserContext) -> Page:
+    def visit(self, context: BrowserContext, url: str | None = None) -> Page:
+        """The server's own page, or another one."""
         page = context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self._heard(said.text))
-        page.goto(self.server.url)
+        page.goto(url or self.server.url)
         return page
 
     def sign_in(self, name: str, **options: Any) -> Page:
@@ -105,6 +112,13 @@ def stage(server: Server, browser: Browser) -> Iterator[Stage]:
     stage.leave()
     stage.forget_everybody()
     assert stage.complaints == []
+
+
+@pytest.fixture(scope="session")
+def recording_browser(browser: Browser) -> Iterator[Browser]:
+    """A second one, for such a microphone is there for the whole browser or not at all."""
+    with browser.browser_type.launch(executable_path="/usr/bin/chromium", args=[*FLAGS, BEEPING, ALLOWED]) as chromium:
+        yield chromium
 
 
 def open_private(page: Page, name: str) -> None:

@@ -52,13 +52,13 @@ function Hosted(mounted: Mounted) {
 }
 
 function Chatting({ me, services, routed, root, signOut }: Mounted & { me: Me; signOut: (() => void) | null }) {
-  const [chat, stop] = useMemo(() => services.chat(me), [services, me]);
+  const [chat, door, stop] = useMemo(() => services.chat(me), [services, me]);
   useEffect(() => stop, [stop]);
   useRoute(chat, routed);
   const { config, preferences, links, only } = services;
   const touched = useTouched(root);
   const app = useMemo<App>(() => ({
-    chat, config, preferences, links, only, signOut,
+    chat, door, config, preferences, links, only, signOut,
     find: (selector) => root.current?.querySelector<HTMLElement>(selector) ?? null,
     keys: () => (routed ? document : root.current!),
     mayFocus: () => routed || (touched.current && isOursOrNobodys(root.current!)),

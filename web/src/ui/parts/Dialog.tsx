@@ -8,13 +8,15 @@ import { IconButton } from './IconButton';
  * A modal dialog: the browser's own holds the focus inside. It goes back to where it was, or, where that is gone, to what
  * it was in, as a message whose menu has deleted it. It is there as long as it is rendered; `onClose` is asked when the user wants it gone.
  */
-export function Dialog({ title, onClose, children, wide = false, plain = false }: {
+export function Dialog({ title, onClose, children, wide = false, plain = false, ringing = false }: {
   title: string;
   onClose: () => void;
   children: ComponentChildren;
   wide?: boolean;
   /** Without a heading that is seen. */
   plain?: boolean;
+  /** Somebody calls: no page-wide picture, and a click beside it changes nothing. */
+  ringing?: boolean;
 }) {
   const { find, mayFocus } = useApp();
   const dialog = useRef<HTMLDialogElement>(null);
@@ -34,14 +36,14 @@ export function Dialog({ title, onClose, children, wide = false, plain = false }
   return (
     <dialog
       ref={dialog}
-      class={`dialog ${wide ? 'dialog-wide' : ''} ${plain ? 'dialog-plain' : ''}`}
+      class={`dialog ${wide ? 'dialog-wide' : ''} ${plain && !ringing ? 'dialog-plain' : ''} ${ringing ? 'dialog-ringing' : ''}`}
       aria-labelledby={heading}
       onCancel={(event) => {
         event.preventDefault();
         onClose();
       }}
       onClick={(event) => {
-        if (event.target === dialog.current) onClose();
+        if (event.target === dialog.current && !ringing) onClose();
       }}
     >
       <div class="dialog-body">
