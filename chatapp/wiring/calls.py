@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from chatapp.adapters.livekit_rooms import LiveKitRooms
-from chatapp.adapters.system import GeventScheduler, SystemClock
-from chatapp.ports import Clock, EventPublisher, Ids, MediaServer, Rooms, Store
+from chatapp.adapters.system import SystemClock
+from chatapp.ports import Clock, EventPublisher, Ids, MediaServer, Rooms, Scheduler, Store
 from chatapp.services.audience import Audience
 from chatapp.services.calls.assembly import Calls, assemble_calls
 from chatapp.services.calls.ice import IceServers
@@ -41,6 +41,7 @@ def build_calls(
     *,
     clock: Clock,
     ids: Ids,
+    scheduler: Scheduler,
 ) -> Calls:
     """Begins to sweep."""
     calls = assemble_calls(
@@ -57,7 +58,7 @@ def build_calls(
         rules=Rules(settings.call_ring_seconds, settings.call_mesh_max, settings.livekit_always),
         clock=clock,
         ids=ids,
-        scheduler=GeventScheduler(),
+        scheduler=scheduler,
         now=time.monotonic,
     )
     teller.on_departure = calls.service.expel

@@ -10,7 +10,7 @@ from chatapp.adapters.shared_presence import SharedPresence
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.domain.events import ProfileChanged
 from chatapp.domain.rooms import EVERYONE
-from chatapp.ports import Bus, Clock, EventPublisher, Ids, Rooms
+from chatapp.ports import Bus, Clock, EventPublisher, Ids, Rooms, Scheduler
 from chatapp.services.attachments import AttachmentSweeper
 from chatapp.services.audience import Audience
 from chatapp.services.catching_up import CatchUpService
@@ -53,10 +53,11 @@ def build_chat(
     *,
     clock: Clock | None = None,
     ids: Ids | None = None,
+    scheduler: Scheduler | None = None,
 ) -> Chat:
-    """Opens the engines. ``clock`` and ``ids`` are the machine's where none are given. Raises StoreUnavailable,
+    """Opens the engines. Clock, ids and scheduler are the machine's where none are given. Raises StoreUnavailable,
     FilesUnavailable."""
-    clock, ids, scheduler = clock or SystemClock(), ids or TimeOrderedIds(), GeventScheduler()
+    clock, ids, scheduler = clock or SystemClock(), ids or TimeOrderedIds(), scheduler or GeventScheduler()
     journal = build_journal(settings, clock)
     store, files = build_store(settings, journal), build_files(settings)
     shared = SharedPresence(bus, now=time.monotonic) if settings.redis else None
@@ -70,7 +71,8 @@ def build_chat(
 
     filials = Filials(store.users, isolated=settings.filial_isolation)
     audit = build_audit(store)
-    hooks = build_webhooks(settings, store, journal, audit, works=settings.webhook_delivery == "web")
+    works = settings.webhook_delivery == "web"
+    hooks = build_webhooks(settings, store, journal, audit, clock=clock, scheduler=scheduler, works=works)
     outbox = hooks.outbox
     teller = Teller(audience, presence, rooms, publisher)
     deliveries = Deliveries(Replay(store, profiles), teller.tell, publisher, scheduler=scheduler, wake=outbox.wake)
@@ -145,6 +147,7 @@ def build_chat(
         presences,
         clock=clock,
         ids=ids,
+        scheduler=scheduler,
     )
     if shared and following:
         replica = Replica(
@@ -190,7 +193,7 @@ def build_chat(
         calls=calls.service,
         presence=presences,
         typing=typing,
-        api_keys=build_api_keys(store, audit),
+        api_keys=build_api_keys(store, audit, scheduler),
         revocations=revocations,
         audit=audit,
         webhooks=hooks.service,

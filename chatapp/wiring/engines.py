@@ -18,7 +18,7 @@ from chatapp.adapters.redis_bus import RedisBus
 from chatapp.adapters.s3_files import S3Files
 from chatapp.adapters.sqlite_store import SqliteStore
 from chatapp.adapters.system import GeventScheduler, SystemClock
-from chatapp.ports import Bus, Clock, FileStore, Store, TokenVerifier, VirusScanner
+from chatapp.ports import Bus, Clock, FileStore, Scheduler, Store, TokenVerifier, VirusScanner
 from chatapp.ports import Journal as JournalPort
 from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.audit import AuditService
@@ -125,5 +125,6 @@ def build_audit(store: Store) -> AuditService:
     return AuditService(store.audit, clock=SystemClock())
 
 
-def build_api_keys(store: Store, audit: AuditService) -> ApiKeyService:
-    return ApiKeyService(store.api_keys, audit, clock=SystemClock(), scheduler=GeventScheduler(), now=time.monotonic)
+def build_api_keys(store: Store, audit: AuditService, scheduler: Scheduler | None = None) -> ApiKeyService:
+    scheduler = scheduler or GeventScheduler()
+    return ApiKeyService(store.api_keys, audit, clock=SystemClock(), scheduler=scheduler, now=time.monotonic)

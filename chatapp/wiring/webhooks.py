@@ -15,11 +15,7 @@ from chatapp.adapters.redis_bus import redis_client
 from chatapp.adapters.standard_webhooks import StandardKeys
 from chatapp.adapters.system import GeventScheduler, SystemClock, TimeOrderedIds
 from chatapp.adapters.webhook_sender import HttpSender
-from chatapp.ports import (
-    Clock,
-    Jobs,
-    Store,
-)
+from chatapp.ports import Clock, Jobs, Scheduler, Store
 from chatapp.protocol.event_bodies import render
 from chatapp.services.audit import AuditService
 from chatapp.services.journal import Journal
@@ -55,11 +51,13 @@ def build_webhooks(
     journal: Journal,
     audit: AuditService,
     *,
+    clock: Clock,
+    scheduler: Scheduler,
     works: bool,
     sweep_seconds: float = SWEEP_SECONDS,
 ) -> Webhooks:
     """``works``: this process delivers them. Raises StoreUnavailable."""
-    clock, ids, scheduler = SystemClock(), TimeOrderedIds(), GeventScheduler()
+    ids = TimeOrderedIds()
     jobs, sender = build_jobs(settings, works=works), HttpSender(allow_private=settings.webhook_allow_private)
     registry = WebhookRegistry(store.webhooks, journal, scheduler=scheduler, now=time.monotonic)
     service = WebhookService(
@@ -104,10 +102,19 @@ def build_webhooks(
 
 def build_deliverer(settings: Settings) -> tuple[Store, WebhookSweeper]:
     """For a process that only delivers webhooks, at work already. Raises StoreUnavailable."""
-    journal = build_journal(settings, SystemClock())
+    clock = SystemClock()
+    journal = build_journal(settings, clock)
     store = build_store(settings, journal)
-    seconds = SWEEP_SECONDS if settings.redis else LONE_SWEEP_SECONDS
-    hooks = build_webhooks(settings, store, journal, build_audit(store), works=True, sweep_seconds=seconds)
+    hooks = build_webhooks(
+        settings,
+        store,
+        journal,
+        build_audit(store),
+        clock=clock,
+        scheduler=GeventScheduler(),
+        works=True,
+        sweep_seconds=SWEEP_SECONDS if settings.redis else LONE_SWEEP_SECONDS,
+    )
     return store, hooks.sweeper
 
 
