@@ -130,6 +130,9 @@ class ConversationStore(Protocol):
         Raises ConversationNotFound, NotAParticipant.
         """
 
+    def members(self, conversation: Conversation) -> list[InboxEntry]:
+        """As ``entry`` for each of its participants, in their order, without those who are none any more."""
+
     def inbox(self, user_id: str) -> list[InboxEntry]:
         """All of a user's conversations with their participants, latest activity first."""
 

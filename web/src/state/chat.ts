@@ -203,7 +203,7 @@ export class Chat {
         return;
       }
       await this.histories.load(conversationId, room.rev, room.unreadCount);
-      await this.#catchingUp.marks(conversationId, room.rev);
+      await this.histories.loadMarks(conversationId);
     });
   }
 
