@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -119,6 +120,24 @@ def test_everything_that_happens_is_told(server: Server, receiver: Receiver) -> 
     assert uploaded[sent["fileUrl"]] == sent
     assert uploaded[stored["fileUrl"]]["conversationId"] is None
     assert {post.data["id"] for post in receiver.of("user.created")} == {"ana", "luis", "eva"}
+
+
+def test_a_secret_is_shown_once_and_written_nowhere(server: Server, receiver: Receiver) -> None:
+    receiver.answer = lambda _post: (500, {})
+    hook = subscribe(server, f"{receiver.url}?key=secreto-4417", eventTypes=["user.created"])
+    rotated = server.post(f"/api/webhooks/{hook['id']}/rotate").json()
+    save_users(server.url, "ana")
+    receiver.wait_for(1, "user.created")
+    paths = ["", f"/{hook['id']}", f"/{hook['id']}/deliveries"]
+    shown = [server.get(f"/api/webhooks{path}").text for path in paths] + [server.get("/api/events").text]
+    command = [sys.executable, "-m", "chatapp.cli", "audit", "list"]
+    records = subprocess.run(command, env=server.environment(), capture_output=True, text=True, timeout=60, check=True)
+    assert "webhook.rotate" in records.stdout
+    for text in (*shown, records.stdout, server.log()):
+        assert hook["secret"] not in text
+        assert rotated["secret"] not in text
+        assert "whsk_" not in text
+    assert "secreto-4417" not in records.stdout + server.log()
 
 
 def test_a_call_that_ends_is_told_before_its_message(server: Server, receiver: Receiver) -> None:

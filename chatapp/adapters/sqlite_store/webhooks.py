@@ -217,11 +217,11 @@ def _find(connection: sqlite3.Connection, endpoint_id: str) -> Endpoint | None:
 def _begin(connection: sqlite3.Connection, endpoint: Endpoint, lane: str) -> sqlite3.Row:
     """The lane, which is there afterwards."""
     row = _lane(connection, endpoint.id, lane)
-    if row is not None:
-        return row
-    new = (endpoint.id, lane, _start(endpoint, lane))
-    connection.execute("INSERT INTO webhook_lanes (endpoint_id, lane, position) VALUES (?, ?, ?)", new)
-    return _begin(connection, endpoint, lane)
+    if row is None:
+        new = (endpoint.id, lane, _start(endpoint, lane))
+        sql = "INSERT INTO webhook_lanes (endpoint_id, lane, position) VALUES (?, ?, ?) RETURNING *"
+        (row,) = connection.execute(sql, new).fetchall()
+    return row
 
 
 def _start(endpoint: Endpoint, lane: str) -> int:
