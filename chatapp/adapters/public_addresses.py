@@ -45,7 +45,7 @@ NAT64 = ip_network("64:ff9b::/96")
 SIX_TO_FOUR = ip_network("2002::/16")
 
 
-class AddressNotAllowed(OSError):
+class AddressNotAllowed(Exception):
     """The host has no address that may be asked."""
 
 

@@ -19,6 +19,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout, parse_url
+from urllib3.util.ssl_ import create_urllib3_context
 
 from chatapp.adapters.public_addresses import AddressNotAllowed, connect, is_literal, resolve
 from chatapp.adapters.standard_webhooks import headers_of
@@ -66,6 +67,8 @@ class HttpSender:
     def __init__(self, *, allow_private: bool) -> None:
         """``allow_private``: also to addresses that are not public, and without TLS."""
         self._allow_private = allow_private
+        self._tls = create_urllib3_context()
+        self._tls.load_default_certs()  # once: it takes longer than all of a request
 
     def objection(self, url: str) -> str | None:
         """What can be said without asking anybody; the rest is seen when it is connected to."""
@@ -125,7 +128,7 @@ class HttpSender:
     def _pool(self, scheme: str, host: str, port: int | None) -> HTTPConnectionPool:
         timeout = Timeout(EXCHANGE_SECONDS)
         if scheme == "https":
-            secure = HTTPSConnectionPool(host.strip("[]"), port, maxsize=1, timeout=timeout)
+            secure = HTTPSConnectionPool(host.strip("[]"), port, maxsize=1, timeout=timeout, ssl_context=self._tls)
             secure.ConnectionCls = _AnyHttps if self._allow_private else _PublicHttps
             return secure
         plain = HTTPConnectionPool(host.strip("[]"), port, maxsize=1, timeout=timeout)
@@ -138,7 +141,7 @@ def _may_be_public(host: str) -> bool:
         return True
     try:
         resolve(host, None, allow_private=False)
-    except OSError:
+    except (AddressNotAllowed, OSError):
         return False
     return True
 

@@ -106,7 +106,7 @@ class Call:
     started_at: datetime
     rings_until: datetime
     participants: tuple[Participant, ...]
-    max_participants: int | None
+    max_participants: int
     uses_server: bool = False
     version: int = 1
     joined: int = 0
@@ -116,6 +116,8 @@ class Call:
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     end: CallEnd | None = None
+    is_closed: bool = False
+    """Its message is written."""
 
     @property
     def state(self) -> CallState:
@@ -174,7 +176,7 @@ def admitted(call: Call, device: Device, *, now: datetime) -> Call:
         if known.lost_at is None:
             raise AnsweredElsewhere(callId=call.id)
         call = _without(call, known)
-    if call.max_participants is not None and len(call.participants) >= call.max_participants:
+    if len(call.participants) >= call.max_participants:
         raise CallFull(callId=call.id, maxParticipants=call.max_participants)
     number = call.joined + 1
     media = Media(audio=True, video=call.kind is CallKind.VIDEO)

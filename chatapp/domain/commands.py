@@ -237,11 +237,12 @@ class DeclineCall(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendSignal(Command):
-    """``signal`` is what WebRTC gives: ``{"description": …}`` or ``{"candidate": …}``, in our spelling of names."""
+    """``signal`` is what WebRTC gives: ``{"description": …}`` or ``{"candidate": …}``, in our spelling of names. It
+    holds people's addresses: not for logs."""
 
     call_id: str
     to: str
-    signal: dict[str, Any]
+    signal: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -380,11 +380,13 @@ class SignalPassed(WorkerEvent):
 
 @dataclass(frozen=True, slots=True)
 class SignalsWanted(WorkerEvent):
-    """The participant is connected to the worker that asks, and may have missed some of those still held."""
+    """The participant is connected to the worker that asks, and may have missed some of those still held.
+    ``connections`` is as ``Participant`` has it."""
 
     call_id: str
     participant_id: str
     user_id: str
+    connections: int
 
 
 @dataclass(frozen=True, slots=True)

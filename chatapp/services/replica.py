@@ -35,7 +35,7 @@ from chatapp.domain.models import InboxEntry
 from chatapp.domain.rooms import EVERYONE, user_room
 from chatapp.ports import Bus, EventPublisher, Rooms, Scheduler
 from chatapp.services.audience import Audience
-from chatapp.services.calls.service import CallService
+from chatapp.services.calls.hearing import CallHearing
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.messages import MessageService
@@ -81,7 +81,7 @@ class Replica:
         messages: MessageService,
         presence: PresenceService,
         revocations: RevocationService,
-        calls: CallService,
+        calls: CallHearing,
         *,
         scheduler: Scheduler,
         sessions: Sessions | None = None,
@@ -153,6 +153,8 @@ class Replica:
         else:
             self._follow(room, event)
             self._publisher.deliver(event, rooms=(room,))
+            if isinstance(event, CallChanged):
+                self._calls.follow(room, event)
 
     def _obey(self, event: WorkerEvent) -> None:
         match event:
@@ -182,5 +184,3 @@ class Replica:
                         self._audience.add(group, user_id, group.last_seq)
             case UserDisconnected(user_id):
                 self._presence.stay_away(user_id)
-            case CallChanged():
-                self._calls.follow(event)

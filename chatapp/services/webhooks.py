@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from chatapp.domain.audit import AuditAction, Detail
 from chatapp.domain.commands import ChangeWebhook, CreateWebhook, ListPage, ReadEvents, ReplayEvents
@@ -85,7 +86,7 @@ class WebhookService:
             created_at=now,
             updated_at=now,
         )
-        self._record(AuditAction.WEBHOOK_CREATE, draft.id, actor, url=draft.url)
+        self._record(AuditAction.WEBHOOK_CREATE, draft.id, actor, host=_host(draft.url))
         endpoint = self._store.add(draft)
         self._wait_until_all_know(endpoint)
         return endpoint
@@ -96,7 +97,7 @@ class WebhookService:
         if command.url is not None:
             self._require_sendable(command.url, actor)
         now = self._clock.now()
-        said: dict[str, Detail] = {"url": command.url, "enabled": command.enabled}
+        said: dict[str, Detail] = {"host": _host(command.url), "enabled": command.enabled}
         self._record(AuditAction.WEBHOOK_CHANGE, before.id, actor, **said)
         endpoint = self._change(before.id, lambda stored: _changed(stored, command, now))
         if endpoint.is_enabled and not before.is_enabled:
@@ -107,7 +108,7 @@ class WebhookService:
     def delete(self, webhook_id: str, *, actor: Actor) -> None:
         """With what it has not been told. Raises AdminOnly, ScopeMissing, WebhookNotFound."""
         endpoint = self.get(webhook_id, actor=actor)
-        self._record(AuditAction.WEBHOOK_DELETE, webhook_id, actor, url=endpoint.url)
+        self._record(AuditAction.WEBHOOK_DELETE, webhook_id, actor, host=_host(endpoint.url))
         self._store.remove(webhook_id)
         self._registry.refresh()
 
@@ -223,6 +224,11 @@ class WebhookService:
 
 def _require(actor: Actor) -> None:
     require_admin_or(actor, Scope.WEBHOOKS_MANAGE)
+
+
+def _host(url: str | None) -> str | None:
+    """For the record; the rest of a URL may be a secret."""
+    return urlsplit(url).hostname if url else None
 
 
 def _changed(stored: Endpoint, command: ChangeWebhook, now: datetime) -> Endpoint:

@@ -46,7 +46,7 @@ EVENTS: list[Event] = [
     events.SessionClaimed("r2", "one", "two.secret", "two.17", ("s1", "everyone"), {"g1": 3}),
     events.SessionHandedOver("r2", ('2["message_edited",{}]',), {"g1": 4}),
     events.SignalPassed(SIGNAL),
-    events.SignalsWanted("call1", "p2", "maria"),
+    events.SignalsWanted("call1", "p2", "maria", 2),
     events.SignalsHeld("p1", "p2", (SIGNAL, dataclasses.replace(SIGNAL, seq=8, signal={"candidate": None}))),
     events.SessionRefused("r2"),
     events.SessionRefused("r2", moved_to="three"),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,11 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.e2e.receiver import Post, Receiver
 from tests.e2e.sample_files import picture
-from tests.e2e.server import Server, running
-from tests.e2e.wire import make_conversation, save_users
+from tests.e2e.server import Server, free_port, running
+from tests.e2e.test_cluster import until, until_ready
+from tests.e2e.wire import clients, make_conversation, save_users
+from tests.engines.dynamodb import DynamoEngine
+from tests.engines.redis import running_redis
 
 CLIENTS = Path(__file__).parent / "clients"
 
@@ -113,3 +119,135 @@ def test_everything_that_happens_is_told(server: Server, receiver: Receiver) -> 
     assert uploaded[sent["fileUrl"]] == sent
     assert uploaded[stored["fileUrl"]]["conversationId"] is None
     assert {post.data["id"] for post in receiver.of("user.created")} == {"ana", "luis", "eva"}
+
+
+def test_a_call_that_ends_is_told_before_its_message(server: Server, receiver: Receiver) -> None:
+    save_users(server.url, "ana", "luis")
+    conversation = make_conversation(server.url, "ana", "luis")
+    subscribe(server, receiver.url)
+    with clients(server.url, "ana", "luis") as (ana, _luis):
+        asked = {"conversationId": conversation, "clientCallId": "c1", "media": "audio"}
+        call = ana.ok("call_start", asked)
+        ana.ok("call_hangup", {"callId": call["callId"]})
+        receiver.wait_for(1, "message.sent")
+    (ended,) = receiver.of("call.ended")
+    assert [post.event for post in receiver.posts][-2:] == ["call.ended", "message.sent"]
+    assert (ended.data["callId"], ended.data["startedBy"]) == (call["callId"], "ana")
+    assert (ended.data["conversationId"], ended.data["reason"]) == (conversation, "missed")
+
+
+# ---------------------------------------------------------------- several workers
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    with running_redis(free_port()) as redis:
+        yield redis.url
+
+
+@pytest.fixture(scope="module")
+def dynamo() -> Iterator[DynamoEngine]:
+    engine = DynamoEngine()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture(params=["sqlite", "dynamodb"])
+def workers(request: pytest.FixtureRequest, tmp_path: Path, redis_url: str) -> Iterator[Server]:
+    env = {"WEBHOOK_ALLOW_PRIVATE": "yes", "WEB_CONCURRENCY": "3", "REDIS_URL": redis_url}
+    if request.param == "dynamodb":
+        engine: DynamoEngine = request.getfixturevalue("dynamo")
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        env |= {"DYNAMODB_ENDPOINT": engine.endpoint, "DYNAMODB_TABLE_PREFIX": engine.new_prefix(), **keys}
+    with running(tmp_path / "server", **env) as server:
+        until(lambda: len(server.workers()) == 3, "all workers run")
+        until_ready(server)
+        yield server
+
+
+def test_whatever_worker_it_comes_to_it_is_told_in_order(workers: Server, receiver: Receiver) -> None:
+    """From the moment that the endpoint's making was answered, on every worker; each request may go to another."""
+    save_users(workers.url, "ana", "luis")
+    conversations = [make_conversation(workers.url, "ana", "luis", group=True) for _ in range(4)]
+    subscribe(workers, receiver.url, eventTypes=["message.sent"])
+
+    def talk(conversation: str) -> None:
+        for number in range(15):
+            send(workers, conversation, str(number))
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(talk, conversation) for conversation in conversations]:
+            done.result()
+    receiver.wait_for(60, "message.sent", seconds=60)
+    for conversation in conversations:
+        told = [post.data["seq"] for post in receiver.posts if post.data["conversationId"] == conversation]
+        assert told == list(range(1, 16))
+    assert len({post.id for post in receiver.posts}) == 60
+
+
+def test_the_log_misses_nothing_while_workers_write(workers: Server, receiver: Receiver) -> None:
+    """Read all the time by its cursor, by one reader."""
+    save_users(workers.url, "ana", "luis")
+    conversations = [make_conversation(workers.url, "ana", "luis", group=True) for _ in range(4)]
+    subscribe(workers, receiver.url, eventTypes=["user.created"])
+    cursor = read_on(workers, None)[1]
+
+    def talk(conversation: str) -> list[str]:
+        return [send(workers, conversation, str(number))["id"] for number in range(10)]
+
+    found: list[dict[str, Any]] = []
+    with ThreadPoolExecutor(4) as pool:
+        talks = [pool.submit(talk, conversation) for conversation in conversations]
+        while not all(each.done() for each in talks):
+            more, cursor = read_on(workers, cursor)
+            found += more
+    sent = {id_ for each in talks for id_ in each.result()}
+    give_up_at = time.monotonic() + 60
+    while len(found) < len(sent) and time.monotonic() < give_up_at:  # DynamoDB keeps back the last seconds
+        more, cursor = read_on(workers, cursor)
+        found += more
+        time.sleep(0.2)
+    assert sorted(event["data"]["id"] for event in found) == sorted(sent)
+    assert len({event["id"] for event in found}) == len(sent)
+
+
+def read_on(server: Server, cursor: str | None) -> tuple[list[dict[str, Any]], str]:
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = server.get("/api/events", params={"after": cursor, "limit": 7})
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found += page["events"]
+        cursor = page["cursor"]
+        if not page["hasMore"]:
+            return [event for event in found if event["event"] == "message.sent"], str(cursor)
+
+
+# ---------------------------------------------------------------- stopping
+def test_a_stop_does_not_wait_for_an_endpoint_that_hangs_and_loses_nothing(tmp_path: Path) -> None:
+    receiver, hangs = Receiver(), threading.Event()
+
+    def hang(_post: Post) -> tuple[int, dict[str, str]]:
+        hangs.wait(30)
+        return 204, {}
+
+    receiver.answer = hang
+    server = Server(tmp_path / "server", WEBHOOK_ALLOW_PRIVATE="yes")
+    server.start()
+    save_users(server.url, "ana", "luis")
+    conversation = make_conversation(server.url, "ana", "luis")
+    subscribe(server, receiver.url, eventTypes=["message.sent"])
+    for number in range(3):
+        send(server, conversation, str(number))
+    receiver.wait_for(1, "message.sent")
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 15
+    assert "Traceback" not in server.log()
+    receiver.answer = lambda _post: (204, {})
+    server.start()
+    try:
+        receiver.wait_for(4, "message.sent", seconds=30)
+        assert [post.data["seq"] for post in receiver.posts] == [1, 1, 2, 3]
+    finally:
+        hangs.set()
+        server.stop()
+        receiver.close()

@@ -89,10 +89,13 @@ class SqliteWebhooks:
             lambda c: c.execute("UPDATE webhook_endpoints SET swept = ? WHERE id = ?", (cursor, endpoint_id))
         )
 
+    def lane(self, endpoint: Endpoint, lane: str) -> Lane:
+        row = self._database.read(lambda connection: _lane(connection, endpoint.id, lane))
+        return _to_lane(row) if row else Lane(endpoint.id, lane, str(_start(endpoint, lane)))
+
     def claim(self, endpoint: Endpoint, lane: str, *, owner: str, now: datetime, until: datetime) -> Lane | Claim:
         def work(connection: sqlite3.Connection) -> Lane | Claim:
-            _begin(connection, endpoint, lane)
-            row = _lane(connection, endpoint.id, lane)
+            row = _begin(connection, endpoint, lane)
             if row["owner"] not in (None, owner) and row["leased_until"] > to_ms(now):
                 return Claim.BUSY
             if row["due_at"] is not None and row["due_at"] > to_ms(now):
@@ -144,6 +147,11 @@ class SqliteWebhooks:
         return self._database.write(work)
 
     def make_due(self, endpoint: Endpoint, lane: str, *, position: str, now: datetime) -> None:
+        """Nearly always it was told long ago, and there is nothing to write."""
+        row = self._database.read(lambda connection: _lane(connection, endpoint.id, lane))
+        if row is not None and (row["due_at"] is not None or row["position"] >= int(position)):
+            return
+
         def work(connection: sqlite3.Connection) -> None:
             _begin(connection, endpoint, lane)
             connection.execute(
@@ -206,17 +214,23 @@ def _find(connection: sqlite3.Connection, endpoint_id: str) -> Endpoint | None:
     return _to_endpoint(row) if row else None
 
 
-def _begin(connection: sqlite3.Connection, endpoint: Endpoint, lane: str) -> None:
+def _begin(connection: sqlite3.Connection, endpoint: Endpoint, lane: str) -> sqlite3.Row:
+    """The lane, which is there afterwards."""
+    row = _lane(connection, endpoint.id, lane)
+    if row is not None:
+        return row
+    new = (endpoint.id, lane, _start(endpoint, lane))
+    connection.execute("INSERT INTO webhook_lanes (endpoint_id, lane, position) VALUES (?, ?, ?)", new)
+    return _begin(connection, endpoint, lane)
+
+
+def _start(endpoint: Endpoint, lane: str) -> int:
     (since,) = read_cursor(endpoint.since, int)
-    position = 0 if lane.startswith(REPLAY) else since
-    connection.execute(
-        "INSERT INTO webhook_lanes (endpoint_id, lane, position) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (endpoint.id, lane, position),
-    )
+    return 0 if lane.startswith(REPLAY) else int(since)
 
 
-def _lane(connection: sqlite3.Connection, endpoint_id: str, lane: str) -> sqlite3.Row:
-    row: sqlite3.Row = connection.execute(
+def _lane(connection: sqlite3.Connection, endpoint_id: str, lane: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = connection.execute(
         "SELECT * FROM webhook_lanes WHERE endpoint_id = ? AND lane = ?", (endpoint_id, lane)
     ).fetchone()
     return row

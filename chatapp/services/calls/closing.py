@@ -7,6 +7,7 @@ took part, and had read everything before, has read it too.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from chatapp.domain.calls import Call, CallEnd, CallSummary
 from chatapp.domain.commands import MarkAsRead
@@ -41,20 +42,20 @@ class Closing:
         self._clock = clock
         self._ids = ids
 
-    def is_closed(self, call: Call) -> bool:
-        """Whether a call by this id has left its message already. Raises StoreUnavailable."""
+    def message_of(self, call: Call) -> Message | None:
+        """What a call by this id has left, which is over then. Raises StoreUnavailable."""
         draft = self._draft(call, call.started_by, CallEnd.FAILED)
-        return self._store.messages.find_repeated(draft, fingerprint=call.id) is not None
+        return self._store.messages.find_repeated(draft, fingerprint=call.id)
 
     def close(self, call: Call) -> None:
-        """Write the message of a call that is over, and forget the call. Again is harmless, and until it has succeeded
-        the sweeper tries it again."""
+        """Write the message of a call that is over. Again is harmless, and until it has succeeded the sweeper tries it
+        again."""
         try:
             sent = self._append(call)
             if sent is not None and not sent.duplicate:
                 self._deliveries.announce(MessageSent(sent.message, sent.conversation))
                 self._read(call, sent.message)
-            self._store.calls.remove(call.id)
+            self._store.calls.replace(replace(call, is_closed=True, version=call.version + 1))
         except Unavailable as exc:
             log.warning("the message of call %s was not written yet: %s", call.id, exc)
 

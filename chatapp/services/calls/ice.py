@@ -6,6 +6,7 @@ credential what the shared secret makes of it. TURN servers ask nobody; nothing 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from base64 import b64encode
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from chatapp.ports import Clock
 
 CREDENTIAL_LIFETIME = timedelta(hours=1)
 """A connection that is set up goes on; a new one, or an ICE restart, needs new credentials after that."""
+
+NAME_MAX_CHARS = 128
 
 
 class IceServers:
@@ -36,6 +39,13 @@ class IceServers:
 
     def _credentials(self, user_id: str) -> dict[str, str]:
         expires_at = int((self._clock.now() + CREDENTIAL_LIFETIME).timestamp())
-        username = f"{expires_at}:{user_id}"
+        username = f"{expires_at}:{_name(user_id)}"
         digest = hmac.digest(self._secret.encode(), username.encode(), "sha1")  # what the draft and coturn use
         return {"username": username, "credential": b64encode(digest).decode()}
+
+
+def _name(user_id: str) -> str:
+    """STUN takes names of up to 512 bytes, which both sides must prepare alike (RFC 8489, 14.3): what might need
+    that, or is long, is told by its hash. Only coturn's log and quotas look at it."""
+    is_plain = user_id.isascii() and user_id.isprintable() and " " not in user_id and len(user_id) <= NAME_MAX_CHARS
+    return user_id if is_plain else hashlib.sha256(user_id.encode()).hexdigest()

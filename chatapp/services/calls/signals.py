@@ -37,6 +37,7 @@ two million connections."""
 class _Outbox:
     """Of one participant for another."""
 
+    call_id: str
     last: int = 0
     held: deque[tuple[float, CallSignalled]] = field(default_factory=deque)
     chars: int = 0
@@ -85,7 +86,7 @@ class Signals:
     # ------------------------------------------------------------ sending
     def send(self, call_id: str, sender: Participant, to: Participant, signal: dict[str, Any]) -> int:
         """Its number. Never waits."""
-        outbox = self._outboxes.setdefault((sender.id, to.id), _Outbox())
+        outbox = self._outboxes.setdefault((sender.id, to.id), _Outbox(call_id))
         outbox.last = max(outbox.last, sender.connections * CONNECTION) + 1
         event = CallSignalled(call_id, sender.id, to.id, to.user_id, outbox.last, signal)
         self._hold(outbox, event)
@@ -139,7 +140,7 @@ class Signals:
     def ask(self, call_id: str, participant: Participant, others: Collection[Participant]) -> None:
         """The other workers for what they hold for this participant, who is connected here; also the one where they
         were connected before, so that it lets go."""
-        wanted = SignalsWanted(call_id, participant.id, participant.user_id)
+        wanted = SignalsWanted(call_id, participant.id, participant.user_id, participant.connections)
         self._publisher.relay(wanted, rooms=[user_room(each.user_id) for each in (participant, *others)])
 
     # ------------------------------------------------------------ telling
@@ -175,22 +176,26 @@ class Signals:
             self._tell_waiting(inbox)
 
     # ------------------------------------------------------------ forgetting
-    def forget(self, participant_ids: Collection[str]) -> None:
-        """They are in no call any more."""
-        for participant_id in participant_ids:
-            self._inboxes.pop(participant_id, None)
-        for pair in [pair for pair in self._outboxes if not set(pair).isdisjoint(participant_ids)]:
-            del self._outboxes[pair]
+    def forget(self, participant_id: str) -> None:
+        """They are in the call no more."""
+        self._drop(lambda pair, _: participant_id in pair)
+
+    def forget_call(self, call_id: str) -> None:
+        """It is over."""
+        self._drop(lambda _, outbox: outbox.call_id == call_id)
+
+    def sweep(self) -> None:
+        """Hold nothing longer than it may be held, also of who sends no more. Where that was elsewhere, they begin anew
+        with higher numbers."""
+        self._drop(lambda pair, outbox: not self._held(outbox) and pair[0] not in self._inboxes)
+
+    def _drop(self, is_dropped: Callable[[tuple[str, str], _Outbox], bool]) -> None:
+        self._outboxes = {pair: outbox for pair, outbox in self._outboxes.items() if not is_dropped(pair, outbox)}
 
     @property
     def held(self) -> int:
         """How many signals are held here."""
         return sum(len(outbox.held) for outbox in self._outboxes.values())
-
-    def sweep(self) -> None:
-        """Hold nothing longer than it may be held, also of who sends no more."""
-        for outbox in self._outboxes.values():
-            self._held(outbox)
 
 
 def _size(event: CallSignalled) -> int:

@@ -11,9 +11,11 @@ from chatapp.domain.calls import Call, CallState, Participant
 from chatapp.domain.errors import CallNotFound, NotInCall, Unavailable
 from chatapp.ports import CallStore, Clock, Scheduler
 from chatapp.services.calls.closing import Closing
+from chatapp.services.calls.endings import Endings
+from chatapp.services.calls.hearing import CallHearing
 from chatapp.services.calls.leases import Leases
 from chatapp.services.calls.ledger import Ledger
-from chatapp.services.calls.service import CallService
+from chatapp.services.calls.seats import Seats
 from chatapp.services.calls.signals import HOLD_SECONDS, Signals
 
 log = logging.getLogger(__name__)
@@ -26,25 +28,32 @@ HOLD = timedelta(seconds=HOLD_SECONDS)
 PATIENCE = timedelta(seconds=2)
 """What the worker in charge does at once, another one does so much later."""
 
+REMEMBERED = timedelta(minutes=1)
+"""Who answers in the moment in which the other gives up is told why there is no call."""
+
 
 class CallSweeper:
     def __init__(
         self,
         store: CallStore,
-        service: CallService,
         ledger: Ledger,
         leases: Leases,
         signals: Signals,
+        seats: Seats,
+        hearing: CallHearing,
+        endings: Endings,
         closing: Closing,
         *,
         clock: Clock,
         scheduler: Scheduler,
     ) -> None:
         self._store = store
-        self._service = service
         self._ledger = ledger
         self._leases = leases
         self._signals = signals
+        self._seats = seats
+        self._hearing = hearing
+        self._endings = endings
         self._closing = closing
         self._clock = clock
         self._scheduler = scheduler
@@ -60,9 +69,11 @@ class CallSweeper:
         """Never raises."""
         self._signals.sweep()
         try:
-            if self._service.is_needed:
+            seats = self._seats.all()
+            if seats:
                 self._leases.take()
             found = self._store.list_all()
+            self._hearing.reconcile(found, seats)
             self._ledger.see_all(found)
             leases = self._leases.ends() if found else {}
         except Unavailable as exc:
@@ -74,21 +85,31 @@ class CallSweeper:
     def _look_at(self, call: Call, leases: dict[str, datetime]) -> None:
         now = self._clock.now()
         if call.ended_at is not None:
-            if now - call.ended_at > PATIENCE:
-                self._closing.close(call)
+            self._clean_up(call, now - call.ended_at)
         elif call.state is CallState.RINGING and now - call.rings_until > PATIENCE:
-            self._service.stop_ringing(call.id)
+            self._endings.stop_ringing(call.id)
         else:
             for participant in call.participants:
-                self._look_for(call, participant, leases.get(participant.worker, call.started_at))
+                self._look_for(call, participant, leases.get(participant.worker, now))
+
+    def _clean_up(self, call: Call, over_for: timedelta) -> None:
+        if not call.is_closed:
+            if over_for > PATIENCE:
+                self._closing.close(call)
+        elif over_for > REMEMBERED:
+            try:
+                self._store.remove(call.id)
+            except Unavailable as exc:
+                log.warning("call %s was not forgotten: %s", call.id, exc)
 
     def _look_for(self, call: Call, participant: Participant, alive_until: datetime) -> None:
-        """Whoever was lost with a worker that could not say so counts as lost since its lease."""
+        """Whoever was lost with a worker that could not say so counts as lost since its lease ended; where it was
+        released, since now."""
         now = self._clock.now()
         if participant.lost_at is not None:
             if now - participant.lost_at >= HOLD:
-                self._service.drop(call.id, participant)
-        elif alive_until < now:
+                self._endings.drop(call.id, participant)
+        elif alive_until <= now:
             lose = partial(
                 calls.lost, participant_id=participant.id, connections=participant.connections, now=alive_until
             )

@@ -19,6 +19,8 @@ Handler = Callable[[Chat, Connection, Any, Actor], Any]
 
 
 def _join_chat(chat: Chat, connection: Connection, command: commands.JoinChat, actor: Actor) -> Any:
+    if connection.user_id not in (None, actor.user_id):
+        chat.calls.forsake(connection.socket_id)
     user = chat.presence.join(command, actor=actor, socket_id=connection.socket_id)
     connection.user_id = user.id
     chat.calls.ring_late(user.id, connection.socket_id)

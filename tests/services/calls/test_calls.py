@@ -39,7 +39,7 @@ from chatapp.protocol.event_bodies import render
 from chatapp.services.journal import Journal
 from tests.fakes import FakeClock
 from tests.services.calls.phones import Phone, call_message, unread
-from tests.services.conftest import World, store_down
+from tests.services.conftest import Overtake, World, store_down
 
 
 @pytest.fixture
@@ -393,11 +393,20 @@ def test_a_recovered_connection_goes_on(world: World) -> None:
     bea.disconnect()
     world.join("bea", bea.socket_id)
     world.calls.resume(bea.socket_id, bea.id, "bea")
+    bea.signal(ana, "at once")
     ana.signal(bea, 1)
     world.scheduler.advance(60)
     assert ends(world) == []
     assert bea.heard() == ["1"]
     bea.hang_up()
+
+
+def test_a_connection_that_closes_while_the_store_answers_is_lost(world: World, overtake: Overtake) -> None:
+    ana, bea = Phone(world, "ana"), Phone(world, "bea")
+    call = ana.start(world.private("ana", "bea")).call
+    overtake(lambda: bea.accept(call.id), world.store.calls, "replace", meanwhile=bea.disconnect)
+    world.scheduler.advance(36)
+    assert ends(world) == [CallEnd.FAILED]
 
 
 def test_that_a_connection_is_lost_is_stored_once_the_store_is_back(world: World) -> None:
@@ -452,6 +461,7 @@ def test_a_conversation_that_goes_takes_its_call_along(world: World) -> None:
     world.conversations.delete(group.id, actor=Actor())
     world.scheduler.advance(0)
     assert len(ends(world)) == 1
+    world.scheduler.advance(70)
     assert world.store.calls.list_all() == []
     assert world.store.calls.busy(["ana", "bea"]) == {}
 
@@ -489,9 +499,25 @@ def test_the_message_comes_as_soon_as_the_store_takes_it(world: World) -> None:
     assert world.store.messages.history(pair.id, limit=10) == []
     world.scheduler.advance(10)
     assert call_message(world, pair).message_type is MessageType.CALL
-    world.scheduler.advance(10)
+    world.scheduler.advance(70)
     assert len(world.published.of(MessageSent)) == 1
     assert world.store.calls.list_all() == []
+
+
+def test_who_answers_too_late_is_told_why(world: World) -> None:
+    pair = world.private("ana", "bea")
+    ana, bea = Phone(world, "ana"), Phone(world, "bea")
+    call = ana.start(pair).call
+    ana.hang_up()
+    world.scheduler.advance(50)
+    with pytest.raises(CallOver) as refused:
+        bea.accept(call.id)
+    assert refused.value.details["reason"] is CallEnd.MISSED
+    with pytest.raises(CallOver):
+        bea.decline(call.id)
+    world.scheduler.advance(20)
+    with pytest.raises(CallNotFound):
+        bea.accept(call.id)
 
 
 def test_who_has_older_messages_to_read_has_one_more(world: World) -> None:

@@ -15,6 +15,7 @@ import type { OutboxStore } from './outbox_store';
 import { People } from './people';
 import { Reading } from './reading';
 import { Recordings } from './recordings';
+import { Ringing } from './ringing';
 import type { Me } from './session';
 import type { Shelf } from './shelf';
 import { SingleFlight } from './single_flight';
@@ -69,6 +70,7 @@ export class Chat {
   readonly typing: Typing;
   readonly reading: Reading;
   readonly groups: Groups;
+  readonly ringing: Ringing;
   readonly drafts: Drafts;
   readonly composing = new Composing();
   readonly recordings = new Recordings();
@@ -86,6 +88,7 @@ export class Chat {
     this.histories = new Histories(rest);
     this.typing = new Typing(wire, now);
     this.reading = new Reading(wire, this.inbox);
+    this.ringing = new Ringing(wire);
     this.groups = new Groups(wire, rest, this.inbox);
     this.drafts = new Drafts(shelf, me.id);
     this.outbox = new Outbox({
@@ -107,6 +110,7 @@ export class Chat {
     clearTimeout(this.#retry);
     this.opened.value = null;
     this.recordings.endAll();
+    this.ringing.stopAll();
     this.outbox.stop();
     this.needs.wire.close();
   }
@@ -199,7 +203,7 @@ export class Chat {
         return;
       }
       await this.histories.load(conversationId, room.rev, room.unreadCount);
-      await this.#catchingUp.marks(conversationId, room.rev);
+      await this.histories.loadMarks(conversationId);
     });
   }
 

@@ -5,7 +5,7 @@ export const PREVIEW_MAX_CHARS = 100;
 /** A message in one line, in the server's own words (`replyPreview`, `lastMessage`). */
 export function previewOf(message: Pick<Message, 'content' | 'messageType' | 'fileName' | 'isDeleted'>): string {
   if (message.isDeleted) return '';
-  if (message.messageType === 'text') return message.content.slice(0, PREVIEW_MAX_CHARS);
+  if (message.messageType === 'text' || message.messageType === 'call') return message.content.slice(0, PREVIEW_MAX_CHARS);
   return `${message.messageType === 'audio' ? 'Audio' : 'Archivo'}: ${message.fileName ?? ''}`;
 }
 

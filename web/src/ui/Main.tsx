@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import { useApp, type App } from './app';
+import { CallLayer } from './calls/CallLayer';
 import { onKeys } from './keys';
 import { ConversationView } from './conversation/ConversationView';
 import { texts } from './i18n';
@@ -8,17 +9,19 @@ import { Sidebar } from './sidebar/Sidebar';
 
 /** The chat: all of it, or the one conversation that the page around has asked for. */
 export function Main() {
-  const only = useApp().only.value;
+  const { door, only: { value: only } } = useApp();
+  const covered = door.room.value?.covers.value ?? false;
   return (
     <>
+      <CallLayer />
       <ConnectionBanner />
-      {only === null ? <All /> : <Only id={only} key={only} />}
+      {only === null ? <All covered={covered} /> : <Only id={only} covered={covered} key={only} />}
     </>
   );
 }
 
 /** The list on the left, what is open on the right; on a narrow screen one of them at a time. */
-function All() {
+function All({ covered }: { covered: boolean }) {
   const app = useApp();
   const { chat } = app;
   const t = texts();
@@ -26,7 +29,7 @@ function All() {
   const entry = opened === null ? undefined : chat.inbox.get(opened);
   useEffect(() => searchShortcut(app), [app]);
   return (
-    <div class="main" data-open={entry !== undefined}>
+    <div class="main" data-open={entry !== undefined} inert={covered}>
       <Sidebar />
       {entry
         ? <ConversationView entry={entry} key={entry.id} />
@@ -36,7 +39,7 @@ function All() {
 }
 
 /** It is opened as soon as the user is in it, which somebody may yet add them to. */
-function Only({ id }: { id: string }) {
+function Only({ id, covered }: { id: string; covered: boolean }) {
   const { chat } = useApp();
   const t = texts();
   const entry = chat.inbox.get(id);
@@ -46,7 +49,7 @@ function Only({ id }: { id: string }) {
     return () => void chat.open(null);
   }, [chat, id, isThere]);
   return (
-    <div class="main main-only">
+    <div class="main main-only" inert={covered}>
       {entry ? <ConversationView entry={entry} />
         : chat.ready.value ? <div class="welcome"><Empty icon="chat" title={t.notHere} text={t.notHereText} /></div>
           : <div class="welcome" role="status"><span class="spinner" /><span class="hidden">{t.connecting}</span></div>}

@@ -52,13 +52,13 @@ function Hosted(mounted: Mounted) {
 }
 
 function Chatting({ me, services, routed, root, signOut }: Mounted & { me: Me; signOut: (() => void) | null }) {
-  const [chat, stop] = useMemo(() => services.chat(me), [services, me]);
+  const [chat, door, stop] = useMemo(() => services.chat(me), [services, me]);
   useEffect(() => stop, [stop]);
   useRoute(chat, routed);
   const { config, preferences, links, only } = services;
   const touched = useTouched(root);
   const app = useMemo<App>(() => ({
-    chat, config, preferences, links, only, signOut,
+    chat, door, config, preferences, links, only, signOut,
     find: (selector) => root.current?.querySelector<HTMLElement>(selector) ?? null,
     keys: () => (routed ? document : root.current!),
     mayFocus: () => routed || (touched.current && isOursOrNobodys(root.current!)),
@@ -83,13 +83,12 @@ function isOursOrNobodys(root: HTMLElement): boolean {
 
 /** The chosen theme, or the system's as it changes. */
 function useTheme({ preferences }: Services): 'light' | 'dark' {
-  const dark = useSignal(false);
+  const query = useMemo(() => matchMedia('(prefers-color-scheme: dark)'), []);
+  const dark = useSignal(query.matches);
   useEffect(() => {
-    const query = matchMedia('(prefers-color-scheme: dark)');
     const follow = () => (dark.value = query.matches);
-    follow();
     query.addEventListener('change', follow);
     return () => query.removeEventListener('change', follow);
-  }, [dark]);
+  }, [query, dark]);
   return preferences.theme.value ?? (dark.value ? 'dark' : 'light');
 }

@@ -5,6 +5,7 @@ import type { ReadonlySignal } from '@preact/signals';
 import type { FileLinks } from '../protocol/file_links';
 import type { Chat } from '../state/chat';
 import type { Preferences } from '../state/preferences';
+import type { CallDoor } from './calls/door';
 
 /** What every screen may use. */
 export interface App {
@@ -12,6 +13,7 @@ export interface App {
   config: ServerConfig;
   preferences: Preferences;
   links: FileLinks;
+  door: CallDoor;
   /** The one conversation that is shown; null: all of them. */
   only: ReadonlySignal<string | null>;
   /** Null where the host page decides who uses the chat. */

@@ -32,10 +32,12 @@ export function sizeOf(bytes: number): string {
   return `${number.format(bytes / 1000 ** power)} ${units[power]!}`;
 }
 
-/** A length of time as `1:05`. */
+/** A length of time as `1:05`, or `1:02:45`. */
 export function clockOf(seconds: number): string {
   const whole = Math.floor(seconds);
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`;
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const [first, ...rest] = parts[0] ? parts : parts.slice(1);
+  return [first, ...rest.map((part) => String(part).padStart(2, '0'))].join(':');
 }
 
 function format(timestamp: string, options: Intl.DateTimeFormatOptions): string {

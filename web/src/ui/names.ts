@@ -15,9 +15,23 @@ export function companionOf(entry: InboxEntry, chat: Chat): User | undefined {
   return other === null ? undefined : chat.people.get(other);
 }
 
-/** `lastMessage` and `replyPreview` in the user's language: the server has Spanish words for files. */
+/** What the server writes of a call: its name, and what became of it. */
+const CALL_LINE = /^(Llamada|Videollamada)( perdida| rechazada| sin respuesta: ocupado| interrumpida| · [\d:]+)$/;
+
+function callLine(video: boolean, outcome: string): string {
+  const t = texts().call;
+  const said: Record<string, string> = {
+    ' perdida': t.outcome.notAnswered, ' rechazada': t.outcome.declined,
+    ' sin respuesta: ocupado': t.outcome.busy, ' interrumpida': t.outcome.failed,
+  };
+  return `${video ? '📹' : '📞'} ${video ? t.videoName : t.audioName} · ${said[outcome] ?? outcome.slice(3)}`;
+}
+
+/** `lastMessage` and `replyPreview` in the user's language: the server has Spanish words for files and calls. */
 export function previewText(preview: string | null): string {
   const t = texts();
+  const call = CALL_LINE.exec(preview ?? '');
+  if (call) return callLine(call[1] === 'Videollamada', call[2]!);
   const [, kind, name] = /^(Archivo|Audio): (.*)/s.exec(preview ?? '') ?? [];
   if (name === undefined) return preview ?? '';
   if (kind === 'Archivo') return `📎 ${t.file}: ${name}`;

@@ -1,9 +1,11 @@
 import { signal } from '@preact/signals';
+import type { CallRinging } from '../protocol/types.gen';
 import type { Chat, Notice } from '../state/chat';
 import type { Preferences } from '../state/preferences';
 import { tabLock } from './browser';
 import { previewText } from './names';
-import { ring } from './sound';
+import { texts } from './i18n';
+import { ring, ringOn } from './sound';
 
 export type Permission = NotificationPermission | 'absent';
 
@@ -35,4 +37,18 @@ function show({ messageId, conversationId, senderName, preview }: Notice, chat: 
     void chat.open(conversationId);
     shown.close();
   };
+}
+
+/** Until the function it gives is called: by sound, in one tab of several, and where nobody looks by a notification. */
+export function ringOut({ callId, conversationId, caller, media }: CallRinging, preferences: Preferences): () => void {
+  const stopped = new AbortController();
+  const { sound, notifications } = preferences.chosen;
+  if (sound && !preferences.isMuted(conversationId)) void tabLock('chatapp ringing', () => ringOn(stopped.signal));
+  if (notifications && permission.peek() === 'granted' && !document.hasFocus()) {
+    const t = texts().call;
+    const shown = new Notification(caller.name, { body: media === 'video' ? t.incomingVideo : t.incomingAudio, tag: callId, silent: true });
+    shown.onclick = () => window.focus();
+    stopped.signal.addEventListener('abort', () => shown.close());
+  }
+  return () => stopped.abort();
 }

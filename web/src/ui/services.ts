@@ -11,6 +11,7 @@ import { Preferences } from '../state/preferences';
 import type { Me } from '../state/session';
 import { Remembered } from '../state/shelf';
 import { newId, tabLock, Tabs } from './browser';
+import { CallDoor } from './calls/door';
 import { HostProof, type Host } from './host';
 import { notify } from './notifying';
 
@@ -50,7 +51,7 @@ export class Services {
   }
 
   /** Started; the function ends it. */
-  chat(me: Me): [Chat, () => void] {
+  chat(me: Me): [Chat, CallDoor, () => void] {
     const tabs = new Tabs(`chatapp outbox ${me.id}`, () => void chat.outbox.load());
     const wire = new SocketWire({ url: this.base, path: this.config.socketPath, proof: this.proof, userId: me.id });
     const chat: Chat = new Chat({
@@ -66,7 +67,9 @@ export class Services {
     chat.start();
     this.current.value = chat;
     const follow = this.host?.current.subscribe((token) => token !== null && wire.renewed(token));
-    return [chat, () => {
+    const door = new CallDoor(chat, wire);
+    return [chat, door, () => {
+      door.close();
       follow?.();
       window.removeEventListener('storage', drafts);
       tabs.close();

@@ -13,6 +13,7 @@ class Server {
   entry = anEntry({ lastSeq: 3, rev: 3, lastReadSeq: 3 });
   changes: Change[] = [];
   asked: string[] = [];
+  readMarks = [{ userId: 'marta', lastReadSeq: 2, lastReadAt: null }];
 
   readonly rest = {
     users: () => Promise.resolve({ users: [aUser('luis')] }),
@@ -22,6 +23,7 @@ class Server {
       const found = this.history.filter(({ seq }) => seq < (before ?? Infinity) && seq > (after ?? 0));
       return Promise.resolve(after === undefined ? found.slice(-limit) : found.slice(0, limit));
     },
+    readMarks: (conversationId: string) => Promise.resolve({ conversationId, readMarks: this.readMarks }),
     message: (id: string) => Promise.resolve({ ...this.history.find((each) => each.id === id)!, replies: [], repliesCount: 0 }),
   } as unknown as Rest;
 
@@ -243,6 +245,7 @@ describe('the chat', () => {
 
   it('knows up to where others have read', async () => {
     await opened();
+    expect(chat.histories.of('c1').marks.value.get('marta')).toBe(2);
     wire.hear('read_receipt', { conversationId: 'c1', userId: 'marta', timestamp: '', lastReadSeq: 3 });
     expect(chat.histories.of('c1').marks.value.get('marta')).toBe(3);
   });

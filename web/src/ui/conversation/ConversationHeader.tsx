@@ -1,5 +1,6 @@
 import type { InboxEntry } from '../../protocol/types.gen';
 import { useApp } from '../app';
+import { CallButtons } from '../calls/CallButtons';
 import { seenOf } from '../format';
 import { texts } from '../i18n';
 import { companionOf, titleOf } from '../names';
@@ -26,8 +27,9 @@ export function ConversationHeader({ entry, onDetails }: { entry: InboxEntry; on
           <span class="hidden">{t.details}</span>
         </button>
       </h1>
+      <CallButtons entry={entry} />
       <IconButton icon={muted ? 'bellOff' : 'bell'} label={muted ? t.unmute : t.mute} aria-pressed={muted} onClick={() => preferences.mute(entry.id, !muted)} />
-      <IconButton icon="info" label={t.details} onClick={onDetails} />
+      <IconButton icon="info" class="to-details" label={t.details} onClick={onDetails} />
     </header>
   );
 }

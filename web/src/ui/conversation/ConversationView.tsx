@@ -36,9 +36,12 @@ function focusHeading({ find, mayFocus }: App): () => void {
   return () => queueMicrotask(() => mayFocus() && find('.sidebar .item[data-last]')?.focus());
 }
 
+/** An open dialog, or a call in full size. */
+const COVERS = 'dialog[open], .call-stage:not([data-small])';
+
 /** What is open inside the conversation stops the key before it gets here. The only one is never closed. */
 function closeOnEscape({ chat, find, keys, only }: App): () => void {
   return onKeys(keys(), (event) => {
-    if (event.key === 'Escape' && !event.defaultPrevented && only.peek() === null && !find('dialog[open]')) void chat.open(null);
+    if (event.key === 'Escape' && !event.defaultPrevented && only.peek() === null && !find(COVERS)) void chat.open(null);
   });
 }

@@ -4,6 +4,7 @@ import type { InboxEntry, Message } from '../../protocol/types.gen';
 import { isOnlyEmoji } from '../../state/markup';
 import { captionOf } from '../../state/words';
 import { useApp } from '../app';
+import { CallCard } from '../calls/CallCard';
 import { timeOf } from '../format';
 import { texts } from '../i18n';
 import { previewText } from '../names';
@@ -67,6 +68,7 @@ function labelOf(message: Message, own: boolean): string {
 function Body({ message }: { message: Message }) {
   if (message.isDeleted) return <span class="content">{texts().removed}</span>;
   if (message.messageType === 'text') return <Content text={message.content} />;
+  if (message.call) return <CallCard message={message} call={message.call} />;
   const caption = captionOf(message);
   return (
     <>
