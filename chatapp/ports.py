@@ -130,6 +130,9 @@ class ConversationStore(Protocol):
         Raises ConversationNotFound, NotAParticipant.
         """
 
+    def members(self, conversation: Conversation) -> list[InboxEntry]:
+        """As ``entry`` for each of its participants, in their order, without those who are none any more."""
+
     def inbox(self, user_id: str) -> list[InboxEntry]:
         """All of a user's conversations with their participants, latest activity first."""
 
@@ -407,6 +410,9 @@ class WebhookStore(Protocol):
         """The cursor up to which the log was looked through for lanes of this endpoint; None: not yet."""
 
     def set_swept(self, endpoint_id: str, cursor: str) -> None: ...
+
+    def lane(self, endpoint: Endpoint, lane: str) -> Lane:
+        """As it is, whoever has it; one that nobody has had yet as it would begin."""
 
     def claim(self, endpoint: Endpoint, lane: str, *, owner: str, now: datetime, until: datetime) -> Lane | Claim:
         """This lane is the owner's alone until then. One that nobody has had yet begins after ``endpoint.since``.

@@ -150,6 +150,10 @@ class ConversationService:
             raise NotAParticipant(conversationId=conversation_id, userId=member)
         return conversation
 
+    def members(self, conversation_id: str, *, actor: Actor) -> list[InboxEntry]:
+        """The participants, longest-standing first, and how far each has read. Raises as ``read``."""
+        return self._store.members(self.read(conversation_id, actor=actor))
+
     def get(self, conversation_id: str) -> Conversation:
         """Raises ConversationNotFound."""
         conversation = self._store.get(conversation_id)

@@ -66,6 +66,7 @@ REST = """
   DELETE /api/conversations/{conversation_id}        admin    member   member   member   creator  ok       ok       ok
   GET    /api/conversations/user/{user_id}           admin    self     self     self     ok       self     ok       ok
   GET    /api/conversations/{conversation_id}/changes send member member member ok ok ok ok
+  GET    /api/conversations/{conversation_id}/read-marks admin member member member ok ok ok ok
   POST   /api/conversations/{conversation_id}/participants send member member member ok ok ok ok
   DELETE /api/conversations/{conversation_id}/participants/{user_id} send creator creator creator ok ok ok ok
   POST   /api/conversations/{conversation_id}/mark-as-read send member member member ok ok member ok

@@ -92,6 +92,18 @@ class DynamoConversations:
     def entry(self, conversation_id: str, user_id: str) -> InboxEntry:
         return self._db.run(lambda: to_entry(*self._require_entry(conversation_id, user_id)))
 
+    def members(self, conversation: Conversation) -> list[InboxEntry]:
+        head = keys.head(conversation.id)
+        members = [keys.member(conversation.id, user_id) for user_id in dict.fromkeys(conversation.participants)]
+
+        def work() -> list[InboxEntry]:
+            found = self._db.get_many([head, *members])
+            if head not in found or not is_live(found[head]):
+                return []
+            return [to_entry(found[head], found[key]) for key in members if key in found]
+
+        return self._db.run(work)
+
     def inbox(self, user_id: str) -> list[InboxEntry]:
         def work() -> list[InboxEntry]:
             members = self._memberships(user_id)

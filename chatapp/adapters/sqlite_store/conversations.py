@@ -63,6 +63,14 @@ class SqliteConversations:
     def entry(self, conversation_id: str, user_id: str) -> InboxEntry:
         return to_entry(self._database.read(lambda connection: _require_entry(connection, conversation_id, user_id)))
 
+    def members(self, conversation: Conversation) -> list[InboxEntry]:
+        def work(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+            return connection.execute(
+                f"{ENTRY} WHERE p.conversation_id = ? ORDER BY p.number", (conversation.id,)
+            ).fetchall()
+
+        return [to_entry(row) for row in self._database.read(work)]
+
     def inbox(self, user_id: str) -> list[InboxEntry]:
         def work(connection: sqlite3.Connection) -> list[InboxEntry]:
             members: defaultdict[str, list[str]] = defaultdict(list)

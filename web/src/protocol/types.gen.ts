@@ -597,6 +597,12 @@ export type PaginationMetadata = {
   next_page?: number;
 };
 
+export type ParticipantMark = {
+  userId: string;
+  lastReadSeq: number;
+  lastReadAt: string | null;
+};
+
 export type ParticipantsAdded = {
   id: string;
   type: "private" | "group";
@@ -642,6 +648,12 @@ export type ReadChange = {
   userId: string;
   lastReadSeq: number;
   timestamp: string;
+};
+
+export type ReadMarks = {
+  conversationId: string;
+  /** Of each participant */
+  readMarks: (ParticipantMark)[];
 };
 
 export type ReaderBody = {

@@ -203,7 +203,7 @@ export class Chat {
         return;
       }
       await this.histories.load(conversationId, room.rev, room.unreadCount);
-      await this.#catchingUp.marks(conversationId, room.rev);
+      await this.histories.loadMarks(conversationId);
     });
   }
 
@@ -290,14 +290,14 @@ export class Chat {
   async #known(conversationId: string): Promise<void> {
     try {
       if (!this.inbox.get(conversationId)) await this.#readInbox();
-      await this.#catchingUp.join(conversationId);
+      await this.#catchingUp.joinAll([conversationId]); // what was said while the list was read, too
     } catch {
       // the next connection reads them all
     }
   }
 
   #hear(conversationId: string): void {
-    this.#catchingUp.join(conversationId).catch(() => undefined);
+    this.#catchingUp.joinAll([conversationId]).catch(() => undefined);
   }
 
   #gone(conversationId: string): void {
