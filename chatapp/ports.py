@@ -411,6 +411,9 @@ class WebhookStore(Protocol):
 
     def set_swept(self, endpoint_id: str, cursor: str) -> None: ...
 
+    def lane(self, endpoint: Endpoint, lane: str) -> Lane:
+        """As it is, whoever has it; one that nobody has had yet as it would begin."""
+
     def claim(self, endpoint: Endpoint, lane: str, *, owner: str, now: datetime, until: datetime) -> Lane | Claim:
         """This lane is the owner's alone until then. One that nobody has had yet begins after ``endpoint.since``.
         ``due_at`` is ``now`` afterwards, unless it was earlier: should its owner die, it is found by ``due``."""

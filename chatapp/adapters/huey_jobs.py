@@ -31,6 +31,9 @@ WORKERS = 16
 LOOK_SECONDS = 1.0
 """How long a worker waits for work before it looks whether to stop."""
 
+LOOK_AGAIN_SECONDS = 10.0
+"""Before another look at a Redis that is away."""
+
 QUEUE_MAX = 10_000
 """Jobs that wait. Beyond it nobody works them off, and the lanes know what is due."""
 
@@ -66,6 +69,26 @@ class _Waiting(MemoryStorage):  # type: ignore[misc]
         self._filled.set()
 
 
+class _Shared(RedisStorage):  # type: ignore[misc]
+    """huey's own worker writes a traceback for every look while Redis is away."""
+
+    def dequeue(self) -> bytes | None:
+        try:
+            data: bytes | None = super().dequeue()
+        except (redis.RedisError, OSError) as exc:
+            log.warning("webhooks' jobs are out of reach: %r", exc)
+            gevent.sleep(LOOK_AGAIN_SECONDS)
+            return None
+        return data
+
+    def read_schedule(self, ts: datetime) -> list[bytes]:
+        try:
+            due: list[bytes] = super().read_schedule(ts)
+        except (redis.RedisError, OSError):  # of which the above tells
+            return []
+        return due
+
+
 class _Json(Serializer):  # type: ignore[misc]
     """huey's own pickles, and whoever can write into Redis could have us run anything."""
 
@@ -89,7 +112,7 @@ class HueyJobs:
         """With a client of Redis the work is everybody's who has one for it; else it stays here."""
         options: dict[str, Any] = {"storage_class": _Waiting}
         if client is not None:
-            options = {"storage_class": RedisStorage, "connection_pool": client.connection_pool}
+            options = {"storage_class": _Shared, "connection_pool": client.connection_pool}
         self._huey = Huey(QUEUE, results=False, serializer=_Json(), **options)
         self._task = self._huey.task(name="deliver")(self._run)
         self._deliver: Run = lambda _endpoint_id, _lane: None

@@ -89,6 +89,13 @@ def test_without_redis_a_job_is_lost_with_a_line_in_the_log(caplog: pytest.LogCa
     assert "the next sweep finds it" in caplog.text
 
 
+def test_while_redis_is_away_who_works_says_so_in_a_line() -> None:
+    command = [sys.executable, "-m", "tests.adapters.huey_jobs_run", f"redis://127.0.0.1:{free_port()}", "take"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert "webhooks' jobs are out of reach" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_who_leaves_it_to_others_keeps_nothing() -> None:
     jobs = NoJobs()
     jobs.deliver("1", "lane")

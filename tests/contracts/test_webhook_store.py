@@ -163,6 +163,17 @@ def test_a_lane_begins_after_what_was_there_before_its_endpoint(store: Store) ->
     assert new.id in event.body
 
 
+def test_a_lane_shows_how_far_it_is_without_being_claimed(store: Store) -> None:
+    conversation(store)
+    say(store, "before")
+    CLOCK.advance(1)
+    endpoint = added(store)
+    shown = store.webhooks.lane(endpoint, LANE)
+    assert (shown.endpoint_id, shown.name, shown.attempts, shown.due_at) == (endpoint.id, LANE, 0, None)
+    assert claim(store, endpoint, now=at(3)) == replace(shown, due_at=at(3))
+    assert store.webhooks.lane(endpoint, LANE) == replace(shown, due_at=at(3))
+
+
 def test_a_lane_of_events_that_are_told_again_begins_at_its_beginning(store: Store) -> None:
     conversation(store)
     say(store, "before")

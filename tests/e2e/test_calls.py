@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from tests.e2e.proofs import ENVIRONMENT, bearer, token
@@ -156,3 +157,48 @@ def test_a_device_that_joins_the_chat_while_it_rings_rings_too(server: Server) -
         with clients(server.url, pair[1]) as (late,):
             assert late.expect("call_ringing")["callId"] == call["callId"]
         ana.ok("call_hangup", {"callId": call["callId"]})
+
+
+def test_a_call_of_more_than_the_mesh_goes_through_livekit(tmp_path: Path) -> None:
+    secret = "what LiveKit and we know, and nobody else"
+    livekit = {"LIVEKIT_URL": "ws://127.0.0.1:7880", "LIVEKIT_KEY": "key", "LIVEKIT_SECRET": secret}
+    trio = people(3)
+    with (
+        running(tmp_path / "server", **livekit, CALL_MESH_MAX="2") as server,
+        clients(server.url, *trio) as (ana, bea, carlos),
+    ):
+        private = start(ana, make_conversation(server.url, *trio[:2]))
+        assert private["mediaServer"] is None
+        ana.ok("call_hangup", {"callId": private["callId"]})
+        call = start(ana, make_conversation(server.url, *trio, group=True))
+        for client in (bea, carlos):
+            taken = client.ok("call_accept", {"callId": call["callId"]})
+            assert taken["mediaServer"]["url"] == livekit["LIVEKIT_URL"]
+            claims = jwt.decode(taken["mediaServer"]["token"], secret, algorithms=["HS256"])
+            assert (claims["iss"], claims["sub"]) == ("key", taken["participantId"])
+            assert (claims["video"]["room"], claims["video"]["roomJoin"]) == (call["callId"], True)
+        log = server.log()
+        assert secret not in log
+        assert call["mediaServer"]["token"] not in log
+
+
+def test_calls_may_always_go_through_livekit(tmp_path: Path) -> None:
+    livekit = {"LIVEKIT_URL": "wss://sfu.example", "LIVEKIT_KEY": "key", "LIVEKIT_SECRET": "s" * 40}
+    pair = people()
+    with (
+        running(tmp_path / "server", **livekit, LIVEKIT_ALWAYS="on") as server,
+        clients(server.url, *pair) as (ana, _),
+    ):
+        assert start(ana, make_conversation(server.url, *pair))["mediaServer"]["url"] == "wss://sfu.example"
+
+
+def test_without_livekit_a_call_is_full_at_some_time(tmp_path: Path) -> None:
+    trio = people(3)
+    with (
+        running(tmp_path / "server", CALL_MESH_MAX="2") as server,
+        clients(server.url, *trio) as (ana, bea, carlos),
+    ):
+        call = start(ana, make_conversation(server.url, *trio, group=True))
+        bea.ok("call_accept", {"callId": call["callId"]})
+        refused = carlos.call("call_accept", {"callId": call["callId"]})
+        assert (refused["error"]["code"], refused["error"]["details"]["maxParticipants"]) == ("call_full", 2)

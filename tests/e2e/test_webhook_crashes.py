@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +15,17 @@ import requests
 
 from tests.e2e.dying_points import POINTS
 from tests.e2e.receiver import Receiver
-from tests.e2e.server import Server
+from tests.e2e.server import Server, free_port, running
+from tests.e2e.test_cluster import until
 from tests.e2e.wire import PATIENCE, make_conversation, save_users
 from tests.engines.dynamodb import DynamoEngine
+from tests.engines.redis import running_redis
 
 MESSAGES = 8
 """In each of two conversations."""
+
+LONG = 120
+"""Of a conversation that goes on while workers are killed."""
 
 AT_ONCE = 4
 """Servers: what takes time is waiting for a lease to end."""
@@ -102,6 +110,38 @@ def test_whenever_it_is_killed_everything_arrives_in_order(tmp_path: Path, point
         started = [pool.submit(survive, tmp_path / str(number), point) for number, point in enumerate(points)]
         for each in started:
             each.result()
+
+
+def test_workers_that_are_killed_one_after_the_other_lose_nothing(tmp_path: Path) -> None:
+    """Each with what it had begun; the others go on with it."""
+    receiver = Receiver()
+    receiver.answer = lambda _post: (time.sleep(0.02), (204, {}))[1]
+    with running_redis(free_port()) as redis:
+        env = {"WEBHOOK_ALLOW_PRIVATE": "yes", "WEB_CONCURRENCY": "3", "REDIS_URL": redis.url}
+        with running(tmp_path / "server", **env) as server:
+            save_users(server.url, "ana", "luis")
+            conversations = [make_conversation(server.url, "ana", "luis", group=True) for _ in range(3)]
+            server.post("/api/webhooks", json={"url": receiver.url, "eventTypes": ["message.sent"]}).raise_for_status()
+            with ThreadPoolExecutor(3) as pool:
+                talks = [pool.submit(talk, server, conversation) for conversation in conversations]
+                for count in range(60, 240, 60):
+                    receiver.wait_until(lambda count=count: len(receiver.posts) >= count, f"{count}", RECOVERY_SECONDS)  # type: ignore[misc]
+                    until(lambda: len(server.workers()) > 0, "a worker runs")
+                    os.kill(random.choice(server.workers()), signal.SIGKILL)
+                for each in talks:
+                    each.result()
+            receiver.wait_until(
+                lambda: len({post.id for post in receiver.posts}) == 3 * LONG, "everything", RECOVERY_SECONDS
+            )
+    for conversation in conversations:
+        told = [post.data["seq"] for post in receiver.posts if post.data["conversationId"] == conversation]
+        assert list(dict.fromkeys(told)) == list(range(1, LONG + 1))
+    receiver.close()
+
+
+def talk(server: Server, conversation: str) -> None:
+    for number in range(LONG):
+        send_until_answered(server, conversation, number)
 
 
 @pytest.fixture(scope="module")

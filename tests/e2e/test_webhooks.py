@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +21,7 @@ from tests.e2e.receiver import Post, Receiver
 from tests.e2e.sample_files import picture
 from tests.e2e.server import Server, free_port, running
 from tests.e2e.test_cluster import until, until_ready
-from tests.e2e.wire import make_conversation, save_users
+from tests.e2e.wire import clients, make_conversation, save_users
 from tests.engines.dynamodb import DynamoEngine
 from tests.engines.redis import running_redis
 
@@ -120,6 +122,39 @@ def test_everything_that_happens_is_told(server: Server, receiver: Receiver) -> 
     assert {post.data["id"] for post in receiver.of("user.created")} == {"ana", "luis", "eva"}
 
 
+def test_a_secret_is_shown_once_and_written_nowhere(server: Server, receiver: Receiver) -> None:
+    receiver.answer = lambda _post: (500, {})
+    hook = subscribe(server, f"{receiver.url}?key=secreto-4417", eventTypes=["user.created"])
+    rotated = server.post(f"/api/webhooks/{hook['id']}/rotate").json()
+    save_users(server.url, "ana")
+    receiver.wait_for(1, "user.created")
+    paths = ["", f"/{hook['id']}", f"/{hook['id']}/deliveries"]
+    shown = [server.get(f"/api/webhooks{path}").text for path in paths] + [server.get("/api/events").text]
+    command = [sys.executable, "-m", "chatapp.cli", "audit", "list"]
+    records = subprocess.run(command, env=server.environment(), capture_output=True, text=True, timeout=60, check=True)
+    assert "webhook.rotate" in records.stdout
+    for text in (*shown, records.stdout, server.log()):
+        assert hook["secret"] not in text
+        assert rotated["secret"] not in text
+        assert "whsk_" not in text
+    assert "secreto-4417" not in records.stdout + server.log()
+
+
+def test_a_call_that_ends_is_told_before_its_message(server: Server, receiver: Receiver) -> None:
+    save_users(server.url, "ana", "luis")
+    conversation = make_conversation(server.url, "ana", "luis")
+    subscribe(server, receiver.url)
+    with clients(server.url, "ana", "luis") as (ana, _luis):
+        asked = {"conversationId": conversation, "clientCallId": "c1", "media": "audio"}
+        call = ana.ok("call_start", asked)
+        ana.ok("call_hangup", {"callId": call["callId"]})
+        receiver.wait_for(1, "message.sent")
+    (ended,) = receiver.of("call.ended")
+    assert [post.event for post in receiver.posts][-2:] == ["call.ended", "message.sent"]
+    assert (ended.data["callId"], ended.data["startedBy"]) == (call["callId"], "ana")
+    assert (ended.data["conversationId"], ended.data["reason"]) == (conversation, "missed")
+
+
 # ---------------------------------------------------------------- several workers
 @pytest.fixture(scope="module")
 def redis_url() -> Iterator[str]:
@@ -203,3 +238,35 @@ def read_on(server: Server, cursor: str | None) -> tuple[list[dict[str, Any]], s
         cursor = page["cursor"]
         if not page["hasMore"]:
             return [event for event in found if event["event"] == "message.sent"], str(cursor)
+
+
+# ---------------------------------------------------------------- stopping
+def test_a_stop_does_not_wait_for_an_endpoint_that_hangs_and_loses_nothing(tmp_path: Path) -> None:
+    receiver, hangs = Receiver(), threading.Event()
+
+    def hang(_post: Post) -> tuple[int, dict[str, str]]:
+        hangs.wait(30)
+        return 204, {}
+
+    receiver.answer = hang
+    server = Server(tmp_path / "server", WEBHOOK_ALLOW_PRIVATE="yes")
+    server.start()
+    save_users(server.url, "ana", "luis")
+    conversation = make_conversation(server.url, "ana", "luis")
+    subscribe(server, receiver.url, eventTypes=["message.sent"])
+    for number in range(3):
+        send(server, conversation, str(number))
+    receiver.wait_for(1, "message.sent")
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 15
+    assert "Traceback" not in server.log()
+    receiver.answer = lambda _post: (204, {})
+    server.start()
+    try:
+        receiver.wait_for(4, "message.sent", seconds=30)
+        assert [post.data["seq"] for post in receiver.posts] == [1, 1, 2, 3]
+    finally:
+        hangs.set()
+        server.stop()
+        receiver.close()

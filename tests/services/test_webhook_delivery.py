@@ -81,6 +81,30 @@ def test_an_endpoint_is_told_what_it_asked_for(hooks: Hooks) -> None:
     assert [event.type.value for event in hooks.told()] == ["message.edited", "message.read"]
 
 
+def test_who_is_woken_for_nothing_writes_nothing(hooks: Hooks) -> None:
+    endpoint = hooks.subscribe(event_types=(EventType.USER_CREATED,))
+    for number in range(5):
+        hooks.say(str(number))
+    with store_down(hooks.store.webhooks, "claim", "settle", "rest"):
+        hooks.pass_time(0.5)
+    assert hooks.store.webhooks.lane(endpoint, "conversation:g1").due_at is None
+    assert hooks.told() == []
+
+
+def test_what_is_asked_for_later_comes_from_then_on_or_from_where_it_is(hooks: Hooks) -> None:
+    endpoint = hooks.subscribe(event_types=(EventType.MESSAGE_EDITED,))
+    for number in range(30):  # more than are looked at together
+        hooks.say(str(number))
+        hooks.pass_time(1)
+    command = ChangeWebhook(webhook_id=endpoint.id, event_types=(EventType.MESSAGE_SENT,))
+    hooks.service.change(command, actor=OPERATOR)
+    hooks.say("now")
+    hooks.pass_time(60)
+    told = contents(hooks.told())
+    assert told[-1] == "now"
+    assert told == [*(str(number) for number in range(30 - len(told) + 1, 30)), "now"]
+
+
 def test_many_lanes_and_long_lanes_all_come_to_their_end(hooks: Hooks) -> None:
     hooks.subscribe()
     for number in range(250):

@@ -27,6 +27,9 @@ class DynamoLanes:
     def __init__(self, db: Dynamo) -> None:
         self._db = db
 
+    def lane(self, endpoint: Endpoint, lane: str) -> Lane:
+        return self._db.run(lambda: _to_lane(self._stored(endpoint, lane)))
+
     def claim(self, endpoint: Endpoint, lane: str, *, owner: str, now: datetime, until: datetime) -> Lane | Claim:
         def work() -> Lane | Claim:
             item = self._stored(endpoint, lane)

@@ -89,6 +89,10 @@ class SqliteWebhooks:
             lambda c: c.execute("UPDATE webhook_endpoints SET swept = ? WHERE id = ?", (cursor, endpoint_id))
         )
 
+    def lane(self, endpoint: Endpoint, lane: str) -> Lane:
+        row = self._database.read(lambda connection: _lane(connection, endpoint.id, lane))
+        return _to_lane(row) if row else Lane(endpoint.id, lane, str(_start(endpoint, lane)))
+
     def claim(self, endpoint: Endpoint, lane: str, *, owner: str, now: datetime, until: datetime) -> Lane | Claim:
         def work(connection: sqlite3.Connection) -> Lane | Claim:
             row = _begin(connection, endpoint, lane)
@@ -213,14 +217,16 @@ def _find(connection: sqlite3.Connection, endpoint_id: str) -> Endpoint | None:
 def _begin(connection: sqlite3.Connection, endpoint: Endpoint, lane: str) -> sqlite3.Row:
     """The lane, which is there afterwards."""
     row = _lane(connection, endpoint.id, lane)
-    if row is not None:
-        return row
+    if row is None:
+        new = (endpoint.id, lane, _start(endpoint, lane))
+        sql = "INSERT INTO webhook_lanes (endpoint_id, lane, position) VALUES (?, ?, ?) RETURNING *"
+        (row,) = connection.execute(sql, new).fetchall()
+    return row
+
+
+def _start(endpoint: Endpoint, lane: str) -> int:
     (since,) = read_cursor(endpoint.since, int)
-    position = 0 if lane.startswith(REPLAY) else since
-    connection.execute(
-        "INSERT INTO webhook_lanes (endpoint_id, lane, position) VALUES (?, ?, ?)", (endpoint.id, lane, position)
-    )
-    return _begin(connection, endpoint, lane)
+    return 0 if lane.startswith(REPLAY) else int(since)
 
 
 def _lane(connection: sqlite3.Connection, endpoint_id: str, lane: str) -> sqlite3.Row | None:

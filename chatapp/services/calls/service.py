@@ -21,6 +21,7 @@ from chatapp.domain.errors import (
     CallNotFound,
     CallOver,
     ChatError,
+    IdentityMismatch,
     NotAParticipant,
     NotIdentified,
     NotInCall,
@@ -125,8 +126,8 @@ class CallService:
     def start(self, command: StartCall, *, actor: Actor, socket_id: str) -> Joined:
         """Call the others; or join the call that the conversation has, also when it has begun in the same moment.
 
-        Raises NotIdentified, ConversationNotFound, NotAParticipant, InAnotherCall, AnsweredElsewhere, CallFull, and
-        CallOver for a repetition of what is over.
+        Raises NotIdentified, IdentityMismatch, ConversationNotFound, NotAParticipant, InAnotherCall, CallFull,
+        AnsweredElsewhere, and CallOver for a repetition of what is over.
         """
         user_id = self._require_joined(actor, socket_id)
         conversation = self._require_conversation(command.conversation_id, user_id)
@@ -175,7 +176,8 @@ class CallService:
     def accept(self, command: AcceptCall, *, actor: Actor, socket_id: str) -> Joined:
         """Answer; or join a call that is going on; or come back to it with the same device.
 
-        Raises NotIdentified, CallNotFound, NotAParticipant, InAnotherCall, AnsweredElsewhere, CallFull, CallOver.
+        Raises NotIdentified, IdentityMismatch, CallNotFound, NotAParticipant, InAnotherCall, CallFull, CallOver,
+        AnsweredElsewhere.
         """
         user_id = self._require_joined(actor, socket_id)
         self._require_member(self._ledger.get(command.call_id), user_id)
@@ -339,8 +341,11 @@ class CallService:
         """A device is called through the user's rooms; a socket that has not joined the chat hears nothing there."""
         require_scope(actor, Scope.MESSAGES_SEND)
         user_id = require_name(actor)
-        if self._speaks_for(socket_id) != user_id:
+        joined_as = self._speaks_for(socket_id)
+        if joined_as is None:
             raise NotIdentified
+        if joined_as != user_id:
+            raise IdentityMismatch(userId=user_id)
         return user_id
 
     def _require_conversation(self, conversation_id: str, user_id: str) -> Conversation:

@@ -18,6 +18,7 @@ from chatapp.domain.errors import (
     CallNotFound,
     CallOver,
     ConversationNotFound,
+    IdentityMismatch,
     InAnotherCall,
     NotAParticipant,
     NotIdentified,
@@ -481,7 +482,7 @@ def test_only_members_who_have_joined_the_chat_call_and_answer(world: World) -> 
     ):
         with pytest.raises((NotIdentified, ConversationNotFound)):
             world.calls.start(command, actor=Actor("bea"), socket_id="nobody")
-    with pytest.raises(NotIdentified):
+    with pytest.raises(IdentityMismatch):
         world.calls.accept(AcceptCall(call_id=call.id), actor=Actor("bea"), socket_id=ana.socket_id)
     for refused in (ana.accept, ana.decline, ana.hang_up):
         with pytest.raises(CallNotFound):

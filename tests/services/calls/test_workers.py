@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from chatapp.domain.calls import CallEnd, CallState, Leaving
+from chatapp.domain.calls import Call, CallEnd, CallState, Leaving
 from chatapp.domain.errors import NotInCall
 from chatapp.domain.events import CallEnded, CallParticipantLeft, CallRang, CallSignalled, SignalPassed
 from chatapp.services.calls import signals
@@ -265,6 +265,49 @@ def test_who_comes_in_while_the_store_is_read_stays(talk: Talk, overtake: Overta
     assert [seat.user_id for seat in two.seats.all().values()] == ["bea"]
     talk.ana.signal(talk.bea, 1)
     assert talk.bea.heard() == ["1"]
+
+
+def test_who_comes_back_while_the_store_is_asked_stays(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = talk.cluster.two
+    real = two.store.calls.list_all
+
+    def list_all() -> list[Call]:
+        talk.bea.accept(talk.ana.call_id)  # once more, with the same connection
+        return real()
+
+    monkeypatch.setattr(two.store.calls, "list_all", list_all)
+    two.sweeper.sweep()
+    assert [seat.connections for seat in two.seats.all().values()] == [2]
+
+
+def test_an_old_connections_end_at_another_worker_means_nothing(talk: Talk) -> None:
+    talk.cluster.one.sweeper.start()
+    talk.cluster.two.bus.cut()  # so it does not hear that Bea has gone elsewhere
+    before = talk.bea.socket_id
+    talk.bea.connect(talk.cluster.three)
+    talk.bea.accept(talk.ana.call_id)
+    talk.cluster.two.calls.disconnect(before)
+    talk.pass_time(60)
+    assert ends(talk.cluster.three) == []
+
+
+def test_who_is_back_is_not_dropped(talk: Talk) -> None:
+    talk.cluster.one.sweeper.start()
+    (of_bea,) = [each for each in talk.cluster.one.ledger.get(talk.ana.call_id).participants if each.user_id == "bea"]
+    talk.bea.disconnect()
+    talk.bea.connect(talk.cluster.three)
+    talk.bea.accept(talk.ana.call_id)
+    talk.cluster.one.endings.drop(talk.ana.call_id, of_bea)
+    assert ends(talk.cluster.one) == []
+
+
+def test_nothing_is_held_longer_than_it_may_be(talk: Talk) -> None:
+    talk.cluster.one.sweeper.start()
+    talk.ana.signal(talk.bea, 1)
+    talk.pass_time(29)
+    assert talk.cluster.one.signals.held == 1
+    talk.pass_time(6)
+    assert talk.cluster.one.signals.held == 0
 
 
 def test_the_same_device_at_another_worker_takes_its_own_place(talk: Talk) -> None:

@@ -168,6 +168,7 @@ function Review({ note, conversationId }: { note: Note; conversationId: string }
       URL.revokeObjectURL(made);
     };
   }, [note]);
-  const track = url === undefined ? undefined : { key: `recording ${conversationId}`, url, seconds: note.durationMs / 1000 };
-  return <Listening player={player} track={track} bars={bars} />;
+  const seconds = note.durationMs / 1000;
+  const track = url === undefined ? undefined : { key: `recording ${conversationId}`, url, seconds };
+  return <Listening player={player} track={track} seconds={seconds} bars={bars} />;
 }
