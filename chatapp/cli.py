@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from chatapp.administration import apikey, audit, token
+from chatapp.administration import apikey, audit, token, webhook
 from chatapp.administration.demo import command as demo
 from chatapp.domain.errors import Unavailable
 from chatapp.domain.models import OPERATOR
@@ -103,7 +103,7 @@ def _print_document(settings: Settings, path: str) -> int:
 def _app(settings: Settings, **overrides: Any) -> Iterator[Flask]:
     from chatapp.application import create_app  # noqa: PLC0415 - `chatapp --help` needs none of it
 
-    app = create_app(settings, **overrides)
+    app = create_app(settings, **{"webhook_delivery": "apart", **overrides})  # a command delivers nothing
     try:
         yield app
     finally:
@@ -118,6 +118,7 @@ COMMANDS: dict[str, Command] = {
     "purge": Command(_with_settings(_purge), "remove every message for good, and say how many"),
     "apikey": Command(_with_both(apikey.run), "make, list and revoke the backend's API keys", apikey.add_arguments),
     "audit": Command(_with_both(audit.run), "check and list who deleted and revoked what", audit.add_arguments),
+    "webhook": Command(webhook.run, "listen for webhooks, or deliver them", webhook.add_arguments),
     "openapi": Command(_with_settings(_openapi), "print the description of the REST API"),
     "asyncapi": Command(_with_settings(_asyncapi), "print the description of the socket events"),
     "torture": Command(torture.run, "send from many clients while faults happen, and judge", torture.add_arguments),

@@ -19,6 +19,7 @@ from chatapp.domain.calls import Call, Participant
 from chatapp.domain.changes import Changes
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.events import Event
+from chatapp.domain.happenings import Happening
 from chatapp.domain.identity import Identity
 from chatapp.domain.models import (
     Attachment,
@@ -31,6 +32,17 @@ from chatapp.domain.models import (
     User,
 )
 from chatapp.domain.revocations import Revocation
+from chatapp.domain.webhooks import (
+    Answer,
+    Backlog,
+    Claim,
+    Delivery,
+    Endpoint,
+    EventPage,
+    Lane,
+    LoggedEvent,
+    SigningKeys,
+)
 
 
 # ---------------------------------------------------------------- users
@@ -118,6 +130,9 @@ class ConversationStore(Protocol):
         Raises ConversationNotFound, NotAParticipant.
         """
 
+    def members(self, conversation: Conversation) -> list[InboxEntry]:
+        """As ``entry`` for each of its participants, in their order, without those who are none any more."""
+
     def inbox(self, user_id: str) -> list[InboxEntry]:
         """All of a user's conversations with their participants, latest activity first."""
 
@@ -183,9 +198,10 @@ class MessageStore(Protocol):
     ``sender`` of what it returns is the sender's current profile; deleted users keep their last name.
     """
 
-    def append(self, draft: Message, *, fingerprint: str) -> Appended:
+    def append(self, draft: Message, *, fingerprint: str, along: Sequence[Happening] = ()) -> Appended:
         """One atomic write: the sender is a participant, the next ``seq``, the message, its idempotency key
         (sender, conversation, ``client_message_id``), the conversation's newest message, the sender's read mark.
+        ``along`` are written into the event log before the message, of whose lane they are.
 
         ``draft.seq``, ``rev`` and ``recipient_id`` are filled in here. A key seen before returns the first message
         (a tombstone if it was purged) when the fingerprint is the same, and raises IdempotencyKeyReused when not.
@@ -316,6 +332,121 @@ class AuditLog(Protocol):
         taken them away."""
 
 
+# ---------------------------------------------------------------- what the company's backend is told
+class Journal(Protocol):
+    """What the stores write into the event log, in the transaction of what has happened: nothing while it is off."""
+
+    def is_on(self) -> bool:
+        """Whether somebody wants to know. Costs next to nothing, and may be called in any thread."""
+
+    def entries(self, *happenings: Happening) -> list[LoggedEvent]:
+        """As they are to be written, each with an id of its own; none while it is off."""
+
+    def now(self) -> datetime:
+        """The time that entries get."""
+
+
+class EventLog(Protocol):
+    """What has happened, with the very bytes that are told of it.
+
+    The stores' own writes append to it when their journal is on: users made; conversations made, their participants;
+    messages sent, edited, deleted, read. Of one lane events are told in the order in which they were stored.
+    """
+
+    def append(self, happening: Happening) -> str | None:
+        """By itself, for what no other write of a store is about. The lane that it is in, which may be one of its own:
+        only what the stores write themselves has an order beside it. None, and nothing is written, while the journal
+        is off."""
+
+    def end(self) -> str:
+        """A cursor after which is all that is appended from now on."""
+
+    def page(self, *, after: str | None, limit: int) -> EventPage:
+        """Who goes on with the cursor of each page sees every event once, in whatever order transactions end; the
+        newest may be kept back for some seconds for that. None: from the oldest there is. Raises InvalidData for a
+        cursor it did not make."""
+
+    def find(self, event_ids: Collection[str]) -> list[LoggedEvent]:
+        """Those that are there, in the order of the log as near as it is known."""
+
+    def between(self, first: datetime, last: datetime, *, limit: int) -> list[LoggedEvent]:
+        """With ``first <= at <= last``, as ``find``."""
+
+    def in_lane(self, lane: str, *, after: str, limit: int) -> list[LoggedEvent]:
+        """In their order, those after this position."""
+
+    def copy_to_lane(self, lane: str, events: Sequence[LoggedEvent]) -> str:
+        """Put these again, as they are, into a new lane, in this order; the last one's position. The log does not tell
+        of them again."""
+
+    def forget(self, *, until: datetime, limit: int) -> int:
+        """Drop up to ``limit`` events that are older, and tell how many."""
+
+
+class WebhookStore(Protocol):
+    """Endpoints, how far each has come in each lane, and every try."""
+
+    def version(self) -> str:
+        """Another text whenever an endpoint has changed. What is asked each second: costs one small read."""
+
+    def list_all(self) -> list[Endpoint]:
+        """In the order they were made."""
+
+    def get(self, endpoint_id: str) -> Endpoint | None: ...
+
+    def add(self, endpoint: Endpoint) -> Endpoint:
+        """With ``since`` filled in: the end of the log."""
+
+    def change(self, endpoint_id: str, change: Callable[[Endpoint], Endpoint]) -> Endpoint | None:
+        """Atomic; the endpoint afterwards, None for an unknown id. ``change`` may be called several times."""
+
+    def note_success(self, endpoint_id: str, *, at: datetime) -> None:
+        """Sets ``last_success_at``; the version stays. An unknown id is ignored."""
+
+    def remove(self, endpoint_id: str) -> bool:
+        """With its lanes and tries; False for an unknown id."""
+
+    def swept(self, endpoint_id: str) -> str | None:
+        """The cursor up to which the log was looked through for lanes of this endpoint; None: not yet."""
+
+    def set_swept(self, endpoint_id: str, cursor: str) -> None: ...
+
+    def lane(self, endpoint: Endpoint, lane: str) -> Lane:
+        """As it is, whoever has it; one that nobody has had yet as it would begin."""
+
+    def claim(self, endpoint: Endpoint, lane: str, *, owner: str, now: datetime, until: datetime) -> Lane | Claim:
+        """This lane is the owner's alone until then. One that nobody has had yet begins after ``endpoint.since``.
+        ``due_at`` is ``now`` afterwards, unless it was earlier: should its owner die, it is found by ``due``."""
+
+    def extend(self, lane: Lane, *, owner: str, until: datetime) -> bool:
+        """False when it is not the owner's any more."""
+
+    def settle(self, lane: Lane, *, owner: str, until: datetime | None, delivery: Delivery | None) -> bool:
+        """Remember the lane as it is now, with its last try; ``until`` None gives it back. False, and nothing is
+        written, when it is not the owner's any more."""
+
+    def rest(self, lane: Lane, *, owner: str) -> bool:
+        """Give it back with nothing left to do. False when there is something after ``lane.position`` (then it stays
+        the owner's), or when it is not the owner's any more."""
+
+    def make_due(self, endpoint: Endpoint, lane: str, *, position: str, now: datetime) -> None:
+        """There is an event at this position: unless the lane is past it, or due already, it is due now."""
+
+    def due(self, endpoint_id: str, *, by: datetime, limit: int) -> list[tuple[str, datetime]]:
+        """Lanes that can be claimed by then, and from when on; those due for longest first."""
+
+    def backlog(self, endpoint_id: str) -> Backlog: ...
+
+    def deliveries(self, endpoint_id: str, *, limit: int, cursor: str | None = None) -> Page[Delivery]:
+        """Newest first. Raises InvalidData for a cursor it did not make."""
+
+    def add_delivery(self, delivery: Delivery) -> None:
+        """A try that belongs to no lane."""
+
+    def forget_deliveries(self, *, until: datetime) -> None:
+        """Drop tries that are older."""
+
+
 class Store(Protocol):
     """One engine behind all of these."""
 
@@ -326,6 +457,8 @@ class Store(Protocol):
     api_keys: ApiKeyStore
     revocations: RevocationStore
     audit: AuditLog
+    events: EventLog
+    webhooks: WebhookStore
 
     def arrive(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, list[InboxEntry]]:
         """``users.save``, and then ``conversations.marks`` of that user: who joins asks for both at once."""
@@ -538,6 +671,33 @@ class TokenVerifier(Protocol):
         Raises TokenExpired when nothing else is wrong with it, else TokenInvalid, whose cause says what is. Raises
         Unavailable while the issuer's keys could not be fetched yet.
         """
+
+
+class WebhookSender(Protocol):
+    def objection(self, url: str) -> str | None:
+        """Why nothing would ever be sent there, in a word; None where that is not known before it is tried."""
+
+    def post(self, endpoint: Endpoint, event: LoggedEvent, *, now: datetime) -> Answer:
+        """One signed POST, within ``EXCHANGE_SECONDS`` whatever the other side does; follows no redirect, and goes to
+        no address that is not public unless that is allowed. Raises nothing."""
+
+
+class SigningKeyMaker(Protocol):
+    def new(self) -> SigningKeys:
+        """Fresh ones, as Standard Webhooks writes them."""
+
+
+class Jobs(Protocol):
+    """Work that waits for its turn or its time. It may be lost when a process dies: the lanes know what is due."""
+
+    def deliver(self, endpoint_id: str, lane: str, *, at: datetime | None = None) -> None:
+        """Have this lane looked after soon, or then, by some process. Never waits, never raises."""
+
+    def start(self, run: Callable[[str, str], None]) -> None:
+        """From now on this process does its share of the work: ``run(endpoint_id, lane)``."""
+
+    def stop(self) -> None:
+        """Finish what was begun. May be called twice."""
 
 
 class Clock(Protocol):

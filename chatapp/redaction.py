@@ -21,6 +21,7 @@ SHAPES = re.compile(
     r"""
       \beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?                           # a JSON Web Token
     | \bck_[\w-]{16,}                                            # an API key
+    | \bwhs(?:ec|k)_[\w+/=-]{16,}                               # what signs a webhook
     | (?<=://)[^\s/@:"']*:[^\s/@"']+(?=@)                        # user and password in a URL
     | (?<=\bBearer\ )[^\s"',;\\]{8,} | (?<=\bBasic\ )[^\s"',;\\]{8,}  # credentials of Authorization
     | (?<=\bCredential=)[^\s"',;&\\]+ | (?<=\bSignature=)[^\s"',;&\\]+

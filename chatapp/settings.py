@@ -396,6 +396,27 @@ class Settings:
         "LIVEKIT_ALWAYS", _switch, False, "on: all calls through LiveKit, small ones too", shown="off"
     )
 
+    # Webhooks
+    webhook_allow_private: bool = _setting(
+        "WEBHOOK_ALLOW_PRIVATE",
+        _switch,
+        False,
+        "yes: webhooks may go to private addresses, and without TLS",
+        shown="no",
+    )
+    webhook_delivery: str = _setting(
+        "WEBHOOK_DELIVERY",
+        _choice("web", "apart"),
+        "web",
+        "web: the workers deliver webhooks themselves; apart: `chatapp webhook deliver` does",
+    )
+    event_log: bool = _setting(
+        "EVENT_LOG", _switch, False, "on: events are kept for GET /api/events without any webhook, too", shown="off"
+    )
+    event_log_days: int = _setting(
+        "EVENT_LOG_DAYS", _whole(7, 3650, "a number of days, at least 7"), 30, "How long events and tries are kept"
+    )
+
     # Limits
     rate_limit_enabled: bool = _setting("RATE_LIMIT_ENABLED", _switch, True, "off: no limits at all", shown="on")
     rate_limit_messages: str = _setting("RATE_LIMIT_MESSAGES", _rate, "10/minute", "Messages, per user")

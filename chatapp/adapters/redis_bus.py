@@ -47,7 +47,7 @@ class RedisBus:
 
     def __init__(self, url: str, *, worker_id: str) -> None:
         self.worker_id = worker_id
-        self._client = _client(url)
+        self._client = redis_client(url)
         self._own_channel = f"{PREFIX}worker:{worker_id}"
         self._rooms: dict[str, Flag] = {}  # set once Redis has confirmed
         self._late: set[str] = set()  # rooms whose confirmation nobody waits for any more
@@ -236,7 +236,8 @@ class RedisBus:
         self._client.close()
 
 
-def _client(url: str) -> redis.Redis:
+def redis_client(url: str) -> redis.Redis:
+    """However the URL is written. It tries nothing twice."""
     options: dict[str, Any] = {
         "socket_timeout": ANSWER_SECONDS,
         "socket_connect_timeout": ANSWER_SECONDS,

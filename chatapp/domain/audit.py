@@ -31,6 +31,11 @@ class AuditAction(StrEnum):
     API_KEY_CREATE = "apikey.create"
     API_KEY_REVOKE = "apikey.revoke"
     DATA_EXPORT = "data.export"
+    WEBHOOK_CREATE = "webhook.create"
+    WEBHOOK_CHANGE = "webhook.change"
+    WEBHOOK_DELETE = "webhook.delete"
+    WEBHOOK_ROTATE = "webhook.rotate"
+    WEBHOOK_REPLAY = "webhook.replay"
 
 
 @dataclass(frozen=True, slots=True)

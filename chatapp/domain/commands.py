@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from chatapp.domain.calls import CallKind, Media
+from chatapp.domain.happenings import EventType
 from chatapp.domain.models import Attachment, MessageType, Status
 
 
@@ -253,3 +254,40 @@ class ShowMedia(Command):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HangUp(Command):
     call_id: str
+
+
+# ---------------------------------------------------------------- webhooks
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateWebhook(Command):
+    """``event_types`` is empty for all."""
+
+    url: str
+    description: str = ""
+    event_types: tuple[EventType, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeWebhook(Command):
+    """What is None stays."""
+
+    webhook_id: str = ""
+    url: str | None = None
+    description: str | None = None
+    event_types: tuple[EventType, ...] | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayEvents(Command):
+    """These, or all from ``first`` to ``last``, both included."""
+
+    webhook_id: str = ""
+    event_ids: tuple[str, ...] | None = None
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadEvents(Command):
+    after: str | None = None
+    limit: int = 100

@@ -189,6 +189,10 @@ class CallNotFound(NotFound):
     code = "call_not_found"
 
 
+class WebhookNotFound(NotFound):
+    code = "webhook_not_found"
+
+
 class FileNotStored(NotFound):
     code = "file_not_found"
 
@@ -223,6 +227,12 @@ class InAnotherCall(Conflict):
     """``details["callId"]`` is the one that the user would have to leave first."""
 
     code = "in_another_call"
+
+
+class TooManyKeys(Conflict):
+    """The endpoint has more keys than a request can be signed with, until the oldest of them expire."""
+
+    code = "too_many_keys"
 
 
 class TooSlow(ChatError):

@@ -41,6 +41,7 @@ class Scope(StrEnum):
 
     USERS_WRITE = "users:write"
     MESSAGES_SEND = "messages:send"
+    WEBHOOKS_MANAGE = "webhooks:manage"
     ADMIN = "admin"
 
 

@@ -129,6 +129,13 @@ REPLIES: Example = {"messageId": "msg123", "replies": [REPLY], "repliesCount": 1
 MESSAGE_WITH_REPLIES: Example = {**MESSAGE, "replies": [REPLY], "repliesCount": 1}
 
 _UNCHANGED: Example = {"message": None, "read": None, "members": None, "details": None, "throughSeq": None}
+READ_MARKS: Example = {
+    "conversationId": PRIVATE,
+    "readMarks": [
+        {"userId": JUAN, "lastReadSeq": 2, "lastReadAt": ANSWERED},
+        {"userId": MARIA, "lastReadSeq": 0, "lastReadAt": None},
+    ],
+}
 CHANGES: Example = {
     "conversationId": PRIVATE,
     "rev": 3,

@@ -271,6 +271,19 @@ class MessagesReadSchema(WireSchema):
     last_read_seq = fields.Integer(required=True)
 
 
+class ParticipantMarkSchema(WireSchema):
+    user_id = fields.String(required=True)
+    last_read_seq = fields.Integer(required=True)
+    last_read_at = Time(required=True, allow_none=True)
+
+
+class ReadMarksSchema(WireSchema):
+    conversation_id = fields.String(required=True)
+    read_marks = fields.List(
+        fields.Nested(ParticipantMarkSchema), required=True, metadata={"description": "Of each participant"}
+    )
+
+
 class UsersAddedSchema(WireSchema):
     conversation_id = fields.String(required=True)
     conversation_name = fields.String(required=True)

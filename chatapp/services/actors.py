@@ -34,6 +34,14 @@ def require_scope(actor: Actor, scope: Scope) -> None:
         raise ScopeMissing(scope=scope.value)
 
 
+def require_admin_or(actor: Actor, scope: Scope) -> None:
+    """For administrators, and for API keys with this scope. Raises AdminOnly, ScopeMissing."""
+    if actor.standing is Standing.KEY:
+        require_scope(actor, scope)
+    else:
+        require_admin(actor)
+
+
 def require_self(actor: Actor, user_id: str, scope: Scope = Scope.ADMIN) -> None:
     """For what is this user's own; administrators too, and API keys with the scope.
 

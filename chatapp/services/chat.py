@@ -20,6 +20,9 @@ from chatapp.services.presence import PresenceService
 from chatapp.services.revocations import RevocationService
 from chatapp.services.typing import TypingService
 from chatapp.services.users import UserService
+from chatapp.services.webhook_outbox import WebhookOutbox
+from chatapp.services.webhook_sweeping import WebhookSweeper
+from chatapp.services.webhooks import WebhookService
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,9 @@ class Chat:
     api_keys: ApiKeyService
     revocations: RevocationService
     audit: AuditService
+    webhooks: WebhookService
+    outbox: WebhookOutbox
+    webhook_sweeper: WebhookSweeper
     store: Store
     file_store: FileStore
     bus: Bus
@@ -50,6 +56,7 @@ class Chat:
         """Finish what was accepted and let go of the engines."""
         self.presence.close()
         self.calls.close()
+        self.webhook_sweeper.stop()
         self.bus.close()
         self.store.close()
         self.file_store.close()

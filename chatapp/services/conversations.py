@@ -38,6 +38,7 @@ from chatapp.domain.events import (
     UserRemovedFromGroup,
     UsersAddedToGroup,
 )
+from chatapp.domain.happenings import conversation_lane
 from chatapp.domain.models import Actor, Conversation, ConversationType, InboxEntry, Page, Scope, Standing
 from chatapp.domain.rooms import conversation_room, user_room
 from chatapp.ports import Clock, Deleted, Departure, EventPublisher, Ids, Presence, ReadMark, Rooms, Store
@@ -50,6 +51,7 @@ from chatapp.services.filials import Filials
 from chatapp.services.following import Follows, NotFollowing
 from chatapp.services.profiles import Profiles
 from chatapp.services.telling import Teller
+from chatapp.services.webhook_outbox import Wake, wake_nobody
 
 NEXT_OWNERS = 20
 """Who may own a group next: the second in line, or one further behind when others leave at the same time."""
@@ -73,7 +75,9 @@ class ConversationService:
         clock: Clock,
         ids: Ids,
         following: Follows | None = None,
+        wake: Wake = wake_nobody,
     ) -> None:
+        self._wake = wake
         self._store = store.conversations
         self._users = store.users
         self._presence = presence
@@ -111,6 +115,7 @@ class ConversationService:
         for user_id in members:
             self._audience.add(group, user_id, group.last_seq)
         self._publisher.publish(GroupCreated(group))
+        self._wake(conversation_lane(group.id))
         return group
 
     def _open_private(self, command: CreateConversation, creator: str, actor: Actor) -> tuple[Conversation, bool]:
@@ -127,6 +132,7 @@ class ConversationService:
             for user_id in conversation.participants:
                 self._audience.add(conversation, user_id, conversation.last_seq)
             self._publisher.relay(PrivateOpened(conversation), rooms=tuple(map(user_room, conversation.participants)))
+            self._wake(conversation_lane(conversation.id))
         return conversation, created
 
     def _draft(
@@ -143,6 +149,10 @@ class ConversationService:
         if member is not None and member not in conversation.participants:
             raise NotAParticipant(conversationId=conversation_id, userId=member)
         return conversation
+
+    def members(self, conversation_id: str, *, actor: Actor) -> list[InboxEntry]:
+        """The participants, longest-standing first, and how far each has read. Raises as ``read``."""
+        return self._store.members(self.read(conversation_id, actor=actor))
 
     def get(self, conversation_id: str) -> Conversation:
         """Raises ConversationNotFound."""
@@ -312,6 +322,7 @@ class ConversationService:
         if departure.gone:  # with all that could be told later
             self._publisher.publish(event)
             self._close(departure.gone)
+            self._wake(conversation_lane(departure.conversation.id))
         else:
             self._deliveries.announce(event, rooms=_rooms(event.conversation.id, event.user.id))
 

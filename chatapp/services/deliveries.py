@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 
 from chatapp.domain.errors import ConversationNotFound, Unavailable
 from chatapp.domain.events import DurableEvent
+from chatapp.domain.happenings import conversation_lane
 from chatapp.ports import EventPublisher, Scheduler, Timer
 from chatapp.services.replay import Replay
+from chatapp.services.webhook_outbox import Wake, wake_nobody
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,17 @@ class _Held:
 
 
 class Deliveries:
-    def __init__(self, replay: Replay, tell: Tell, publisher: EventPublisher, *, scheduler: Scheduler) -> None:
+    def __init__(
+        self,
+        replay: Replay,
+        tell: Tell,
+        publisher: EventPublisher,
+        *,
+        scheduler: Scheduler,
+        wake: Wake = wake_nobody,
+    ) -> None:
+        """``wake`` has webhooks told of what is announced."""
+        self._wake = wake
         self._replay = replay
         self._tell = tell
         self._publisher = publisher
@@ -94,6 +106,7 @@ class Deliveries:
         """
         self._publisher.relay(event, rooms=rooms)
         self.offer(event)
+        self._wake(conversation_lane(event.place[0]))
 
     def offer(self, event: DurableEvent) -> None:
         """Tell it now, or when it is its turn, or when it is no longer held; never twice. Never waits."""

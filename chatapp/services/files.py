@@ -11,6 +11,7 @@ from pathlib import Path
 
 from chatapp.domain.commands import SendMessage, UploadFile
 from chatapp.domain.errors import FileInfected, FileNotStored, FileTypeNotAllowed, InvalidData, TooLarge
+from chatapp.domain.happenings import file_uploaded
 from chatapp.domain.media_types import UNKNOWN, extension_for, is_allowed
 from chatapp.domain.models import Actor, Attachment, Message, MessageType, Scope, Standing, StoredFile, User
 from chatapp.ports import Clock, FileInspector, FileStore, Ids, Inspection, VirusScanner
@@ -19,6 +20,7 @@ from chatapp.services.attachments import AVATAR_PREFIX, THUMBNAIL_ENDING, Attach
 from chatapp.services.conversations import ConversationService
 from chatapp.services.messages import MessageService
 from chatapp.services.users import UserService
+from chatapp.services.webhook_outbox import Publish, publish_nothing
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class FileService:
         ids: Ids,
         allowed_types: Collection[str],
         max_bytes: int,
+        publish: Publish = publish_nothing,
     ) -> None:
         self._files = files
         self._inspector = inspector
@@ -73,6 +76,7 @@ class FileService:
         self._ids = ids
         self._allowed_types = allowed_types
         self._max_bytes = max_bytes
+        self._publish = publish
 
     def upload(self, command: UploadFile, incoming: IncomingFile, *, actor: Actor) -> Uploaded:
         """Store the file and, when a conversation is named, send it there as a message. All of it or nothing.
@@ -85,6 +89,7 @@ class FileService:
             raise InvalidData({missing: ["required"]})
         if command.conversation_id is None:
             attachment, _ = self._store(incoming, actor)
+            self._publish(file_uploaded(attachment, actor.user_id))
             return Uploaded(attachment, None)
         self._conversations.require_participant(command.conversation_id, require_name(actor))
         attachment, inspection = self._store(incoming, actor)
@@ -225,4 +230,5 @@ class FileService:
             ),
             actor=actor,
             fingerprint=hashlib.sha256(said.encode()).hexdigest(),
+            along=lambda draft: (file_uploaded(attachment, draft.sender_id, draft),),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -23,6 +24,7 @@ from chatapp.domain.errors import (
     UnknownFile,
 )
 from chatapp.domain.events import MessageDeleted, MessageEdited, MessageSent, MessagesPurged
+from chatapp.domain.happenings import Happening
 from chatapp.domain.models import Actor, Attachment, InboxEntry, Message, MessageType, Page, Scope
 from chatapp.domain.rooms import EVERYONE
 from chatapp.domain.text import preview
@@ -57,6 +59,10 @@ class Refreshed:
     gone: list[tuple[str, str]]
 
 
+def nothing_else(_draft: Message) -> tuple[Happening, ...]:
+    return ()
+
+
 class MessageService:
     def __init__(
         self,
@@ -85,11 +91,19 @@ class MessageService:
         self._ids = ids
 
     # ------------------------------------------------------------ sending
-    def send(self, command: SendMessage, *, actor: Actor, fingerprint: str | None = None) -> Message:
+    def send(
+        self,
+        command: SendMessage,
+        *,
+        actor: Actor,
+        fingerprint: str | None = None,
+        along: Callable[[Message], Sequence[Happening]] = nothing_else,
+    ) -> Message:
         """Durable on return, numbered, and on its way to everyone.
 
         A ``client_message_id`` seen before returns the first message and tells nobody again. ``fingerprint`` stands
-        for the content where the command cannot (an upload gets a new URL at each try).
+        for the content where the command cannot (an upload gets a new URL at each try). ``along`` says what else is
+        told of the message, in one transaction with it and before it; it is given the draft, which has no number yet.
 
         Raises NotIdentified, UnknownUsers, UnknownFile, ReplyTargetMissing, ReplyToOtherConversation,
         ConversationNotFound, NotAParticipant, InvalidData, IdempotencyKeyReused, ScopeMissing.
@@ -122,7 +136,7 @@ class MessageService:
                     raise
                 return first
             draft = replace(draft, attachment=attachment, reply_preview=quote)
-        sent = self._store.append(draft, fingerprint=fingerprint)
+        sent = self._store.append(draft, fingerprint=fingerprint, along=along(draft))
         if not sent.duplicate:
             self._deliveries.announce(MessageSent(sent.message, sent.conversation))
         return sent.message

@@ -10,6 +10,7 @@ from datetime import datetime
 from chatapp.domain.commands import JoinChat, LeaveChat, SaveUser, SetStatus
 from chatapp.domain.errors import NotIdentified, Unavailable, UserNotFound
 from chatapp.domain.events import MessageUnread, UserConnected, UserDisconnected, UserStatusChanged, WorkerLeft
+from chatapp.domain.happenings import user_lane
 from chatapp.domain.models import Actor, Conversation, InboxEntry, Status, User
 from chatapp.domain.rooms import EVERYONE
 from chatapp.ports import Clock, EventPublisher, Presence, Rooms, Scheduler, Store, Timer
@@ -19,6 +20,7 @@ from chatapp.services.filials import Filials
 from chatapp.services.following import Follows, NotFollowing
 from chatapp.services.profiles import Profiles
 from chatapp.services.typing import TypingService
+from chatapp.services.webhook_outbox import Wake, wake_nobody
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,9 @@ class PresenceService:
         scheduler: Scheduler,
         grace_seconds: float,
         following: Follows | None = None,
+        wake: Wake = wake_nobody,
     ) -> None:
+        self._wake = wake
         self._store = store
         self._users = store.users
         self._conversations = store.conversations
@@ -96,8 +100,11 @@ class PresenceService:
 
     def _arrive(self, command: JoinChat, user_id: str) -> tuple[User, list[InboxEntry]]:
         self._following.user(user_id)
-        user, entries = self._store.arrive(_profile(command), user_id=user_id, now=self._clock.now())
+        now = self._clock.now()
+        user, entries = self._store.arrive(_profile(command), user_id=user_id, now=now)
         self._profiles.remember(user)
+        if user.created_at == now:
+            self._wake(user_lane(user_id))
         return user, self._followed(user_id, entries)
 
     def _followed(self, user_id: str, entries: list[InboxEntry]) -> list[InboxEntry]:

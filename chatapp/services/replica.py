@@ -35,7 +35,7 @@ from chatapp.domain.models import InboxEntry
 from chatapp.domain.rooms import EVERYONE, user_room
 from chatapp.ports import Bus, EventPublisher, Rooms, Scheduler
 from chatapp.services.audience import Audience
-from chatapp.services.calls.service import CallService
+from chatapp.services.calls.hearing import CallHearing
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.messages import MessageService
@@ -81,7 +81,7 @@ class Replica:
         messages: MessageService,
         presence: PresenceService,
         revocations: RevocationService,
-        calls: CallService,
+        calls: CallHearing,
         *,
         scheduler: Scheduler,
         sessions: Sessions | None = None,

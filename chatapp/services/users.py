@@ -12,6 +12,7 @@ from chatapp.domain.audit import AuditAction
 from chatapp.domain.commands import ListUsers, RevokeTokens, SaveUser
 from chatapp.domain.errors import ConversationNotFound, InvalidData, NotAParticipant, UserNotFound
 from chatapp.domain.events import UserDeleted
+from chatapp.domain.happenings import user_lane
 from chatapp.domain.models import Actor, Page, Scope, Standing, User
 from chatapp.domain.rooms import user_room
 from chatapp.domain.text import sort_key
@@ -22,6 +23,7 @@ from chatapp.services.conversations import ConversationService
 from chatapp.services.filials import Filials, shares
 from chatapp.services.profiles import Profiles
 from chatapp.services.revocations import RevocationService
+from chatapp.services.webhook_outbox import Wake, wake_nobody
 
 Position = tuple[bool, str, str]
 """Where a page ended: among the online or not, sort key, id."""
@@ -45,7 +47,9 @@ class UserService:
         *,
         clock: Clock,
         ids: Ids,
+        wake: Wake = wake_nobody,
     ) -> None:
+        self._wake = wake
         self._users = store.users
         self._inboxes = store.conversations
         self._presence = presence
@@ -71,6 +75,8 @@ class UserService:
             command = vouched(command, actor)
         user, created = self._users.save(command, user_id=user_id, now=self._clock.now())
         self._profiles.remember(user)
+        if created:
+            self._wake(user_lane(user_id))
         return self._with_status(user), created
 
     def get(self, user_id: str, *, actor: Actor) -> User:

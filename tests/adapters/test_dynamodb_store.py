@@ -41,6 +41,8 @@ from chatapp.domain.models import Attachment, Message, Scope
 from chatapp.domain.revocations import Revocation
 from chatapp.ports import Deleted, ReadMark
 from tests.contracts.builders import at, draft, failure, group, private, save_people, say, sender, together
+from tests.contracts.test_call_store import call as a_call
+from tests.contracts.test_call_store import later, over
 from tests.engines.dynamodb import DynamoEngine, open_dynamo
 from tests.fakes import START
 
@@ -1008,6 +1010,20 @@ def test_a_change_whose_answer_was_lost_is_made_and_counted_once(
     assert lost > 1
 
 
+def test_a_call_whose_answers_are_lost_is_begun_and_changed_once(engine: DynamoEngine, store: DynamoStore) -> None:
+    lost = 0
+    for number in range(8):
+        begun = a_call("ana", "bea", id=f"call-{number}", to=f"g{number}")
+        engine.be(seed=number, lose=0.5, operations=["TransactWriteItems"])
+        assert store.calls.begin(begun) == (begun, True)
+        assert store.calls.replace(ended := over(begun))
+        lost += operations(engine)["TransactWriteItems"] > 2
+        engine.be()
+        assert store.calls.get(begun.id) == ended
+    assert lost > 1
+    assert store.calls.busy(["ana", "bea"]) == {}
+
+
 def test_changes_return_in_the_order_of_their_revs(a_group: DynamoStore) -> None:
     sent = [say(a_group, f"{n}") for n in range(4)]
     readers = CROWD[:8]
@@ -1448,6 +1464,15 @@ def costs(engine: DynamoEngine, store: DynamoStore) -> dict[str, str]:
     measure("ask whether tokens were revoked", store.revocations.version)
     deletion = AuditDraft("2025-01-27T10:00:00.000Z", "user:ana", "user.delete", "user:eva", "{}")
     measure("append a record to the audit log", lambda: store.audit.append(deletion))
+    first = a_call("ana", id="call", to="ten")
+    measure("begin a call", lambda: store.calls.begin(first))
+    second = later(first, participants=a_call("ana", "bea").participants, answered_at=START)
+    measure("answer a call", lambda: store.calls.replace(second))
+    measure("end a call of two", lambda: store.calls.replace(over(second)))
+    measure("renew a worker's lease", lambda: store.calls.renew("w1", until=START))
+    measure("look through the calls when there is one", store.calls.list_all)
+    store.calls.remove("call")
+    measure("look through the calls when there are none", store.calls.list_all)
     return measured
 
 

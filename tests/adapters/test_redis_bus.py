@@ -9,7 +9,7 @@ import pytest
 import redis
 from redis.sentinel import SentinelConnectionPool
 
-from chatapp.adapters.redis_bus import _client
+from chatapp.adapters.redis_bus import redis_client
 from tests.adapters.patched import run_patched
 
 
@@ -20,7 +20,7 @@ def test_over_a_real_redis() -> None:
 
 # ---------------------------------------------------------------- URLs
 def options(url: str) -> dict[str, Any]:
-    client = _client(url)
+    client = redis_client(url)
     client.close()
     return client.connection_pool.connection_kwargs
 
@@ -32,7 +32,7 @@ def test_a_plain_url() -> None:
 
 
 def test_a_self_signed_certificate_is_accepted() -> None:
-    client = _client("rediss://user:secret@redis.example:6380")
+    client = redis_client("rediss://user:secret@redis.example:6380")
     connection = client.connection_pool.make_connection()
     assert isinstance(connection, redis.SSLConnection)
     assert connection.cert_reqs == ssl.CERT_NONE
@@ -50,7 +50,7 @@ def test_a_self_signed_certificate_is_accepted() -> None:
     ],
 )
 def test_a_sentinel_url(url: str, places: list[tuple[str, int]], service: str, password: str | None) -> None:
-    client = _client(url)
+    client = redis_client(url)
     pool = client.connection_pool
     assert isinstance(pool, SentinelConnectionPool)
     asked = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]

@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from chatapp.adapters.dynamodb_store import client, outbox
 from chatapp.adapters.sqlite_store import SqliteStore
-from chatapp.ports import Store
+from chatapp.ports import Journal, Store
 from tests.contracts.builders import OpenStore
 from tests.engines.dynamodb import DynamoEngine, open_dynamo
 from tests.engines.dynamodb_local import DIR, DynamoLocal
@@ -35,14 +35,17 @@ def dynamodb_local() -> Iterator[DynamoLocal]:
 
 @pytest.fixture(params=["sqlite", "dynamodb", *(["dynamodb_local"] if DIR else [])])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenStore]:
-    """Each call gives a new, empty store; all are closed at the end."""
+    """Each call gives a new, empty store, with the suite's ``JOURNAL``; all are closed at the end."""
     opened: list[Store] = []
     if request.param != "sqlite" and hasattr(request.module, "PROFILE"):
         quick = settings(request.module.PROFILE, max_examples=DYNAMODB_EXAMPLES)
         monkeypatch.setattr(request.module, "PROFILE", quick)
 
+    def journal() -> Journal | None:
+        return getattr(request.module, "JOURNAL", None)
+
     def sqlite() -> Store:
-        opened.append(SqliteStore(tmp_path / f"chat-{len(opened)}.db"))
+        opened.append(SqliteStore(tmp_path / f"chat-{len(opened)}.db", journal()))
         return opened[-1]
 
     monkeypatch.setattr(client, "PATIENCE_SECONDS", 60.0)  # it is asked what is answered, not how soon
@@ -50,12 +53,12 @@ def open_store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
 
     def dynamodb() -> Store:
         engine: DynamoEngine = request.getfixturevalue("dynamo_engine")
-        opened.append(open_dynamo(engine))
+        opened.append(open_dynamo(engine, journal=journal()))
         return opened[-1]
 
     def local() -> Store:
         engine: DynamoLocal = request.getfixturevalue("dynamodb_local")
-        opened.append(open_dynamo(engine))
+        opened.append(open_dynamo(engine, journal=journal()))
         return opened[-1]
 
     yield {"sqlite": sqlite, "dynamodb": dynamodb, "dynamodb_local": local}[request.param]

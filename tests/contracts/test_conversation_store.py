@@ -444,6 +444,23 @@ def test_one_who_leaves_twice_at_once_leaves_once(store: Store) -> None:
     assert require(store, "g1").created_by == "bea"
 
 
+def test_members_are_those_of_the_conversation_with_their_marks_in_their_order(store: Store) -> None:
+    made = store.conversations.create_group(group("carlos", "ana", "bea"))
+    say(store, "one", by="ana", seconds=1)
+    say(store, "two", by="bea", seconds=2)
+    store.conversations.mark_read("g1", "ana", now=at(3))
+    members = store.conversations.members(made)
+    assert [(each.user_id, each.last_read_seq, each.last_read_at) for each in members] == [
+        ("carlos", 0, None),
+        ("ana", 2, at(3)),
+        ("bea", 2, at(2)),
+    ]
+    assert {each.conversation.last_seq for each in members} == {2}
+    store.conversations.remove_participant("g1", "ana", by="carlos", now=at(4))
+    assert [each.user_id for each in store.conversations.members(made)] == ["carlos", "bea"]
+    assert store.conversations.members(replace(made, id="g2")) == []
+
+
 # ---------------------------------------------------------------- reading marks
 def test_a_mark_moves_to_the_newest_message(store: Store) -> None:
     store.conversations.create_group(group("ana", "bea", "carlos"))

@@ -34,6 +34,12 @@ SPECIAL: dict[str, dict[str, str]] = {
     "draining.test.mjs": {},  # restarts its workers
     "legacy.test.mjs": {"LEGACY_FRONT_END": "on", "SOCKET_PATH": "/ws"},
     "tokens.test.mjs": {"AUTH_MODE": "jwt", "AUTH_JWT_SECRET": JWT_SECRET},
+    "webhooks.test.mjs": {
+        "AUTH_MODE": "jwt",
+        "AUTH_JWT_SECRET": JWT_SECRET,
+        "WEBHOOK_ALLOW_PRIVATE": "yes",
+        "EVENT_LOG": "on",
+    },
     "limits.test.mjs": {"RATE_LIMIT_ENABLED": "on", "RATE_LIMIT_CONNECTIONS": "12/minute", "TRUSTED_PROXIES": "1"},
 }
 """Files whose server is another one than the others'."""

@@ -27,7 +27,8 @@ SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("openapi") / "server") as started:
+    """Webhooks that are made up here are not delivered."""
+    with running(tmp_path_factory.mktemp("openapi") / "server", WEBHOOK_DELIVERY="apart", EVENT_LOG="on") as started:
         yield started
 
 

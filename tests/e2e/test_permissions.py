@@ -66,6 +66,7 @@ REST = """
   DELETE /api/conversations/{conversation_id}        admin    member   member   member   creator  ok       ok       ok
   GET    /api/conversations/user/{user_id}           admin    self     self     self     ok       self     ok       ok
   GET    /api/conversations/{conversation_id}/changes send member member member ok ok ok ok
+  GET    /api/conversations/{conversation_id}/read-marks admin member member member ok ok ok ok
   POST   /api/conversations/{conversation_id}/participants send member member member ok ok ok ok
   DELETE /api/conversations/{conversation_id}/participants/{user_id} send creator creator creator ok ok ok ok
   POST   /api/conversations/{conversation_id}/mark-as-read send member member member ok ok member ok
@@ -81,6 +82,16 @@ REST = """
   GET    /api/files/{name}                           admin    hidden   hidden   hidden   ok       ok       ok       ok
   POST   /api/files/links                            admin    ok       ok       ok       ok       ok       ok       ok
   POST   /api/tokens/revoke                          admin    admin    admin    admin    admin    admin    ok       ok
+  GET    /api/webhooks                               hooks    admin    admin    admin    admin    admin    ok       ok
+  POST   /api/webhooks                               hooks    admin    admin    admin    admin    admin    ok       ok
+  GET    /api/webhooks/{webhook_id}                  hooks    admin    admin    admin    admin    admin    ok       ok
+  PATCH  /api/webhooks/{webhook_id}                  hooks    admin    admin    admin    admin    admin    ok       ok
+  DELETE /api/webhooks/{webhook_id}                  hooks    admin    admin    admin    admin    admin    ok       ok
+  POST   /api/webhooks/{webhook_id}/test             hooks    admin    admin    admin    admin    admin    ok       ok
+  GET    /api/webhooks/{webhook_id}/deliveries       hooks    admin    admin    admin    admin    admin    ok       ok
+  POST   /api/webhooks/{webhook_id}/replay           hooks    admin    admin    admin    admin    admin    ok       ok
+  POST   /api/webhooks/{webhook_id}/rotate           hooks    admin    admin    admin    admin    admin    ok       ok
+  GET    /api/events                                 hooks    admin    admin    admin    admin    admin    ok       ok
   GET    /healthz                                    nothing  ok       ok       ok       ok       ok       ok       ok
   GET    /readyz                                     nothing  ok       ok       ok       ok       ok       ok       ok
 """
@@ -116,7 +127,7 @@ SOCKET = """
 is one of the group's, in which nobody of these is yet."""
 
 
-SCOPES = {"users": "users:write", "send": "messages:send", "admin": "admin", "nothing": ""}
+SCOPES = {"users": "users:write", "send": "messages:send", "hooks": "webhooks:manage", "admin": "admin", "nothing": ""}
 
 
 def rest_rows() -> dict[str, tuple[str, dict[str, str]]]:
@@ -146,10 +157,17 @@ class Place:
     file: str
     victim: str
     newcomer: str
+    webhook: str
     call: str = "nowhere"
 
 
-NOWHERE = Place(*["nowhere"] * 5)
+HOOK = "http://127.0.0.1:9/"
+"""Where nobody listens."""
+
+WEBHOOKS = {"WEBHOOK_ALLOW_PRIVATE": "yes", "WEBHOOK_DELIVERY": "apart", "EVENT_LOG": "on"}
+"""They are kept, and nobody delivers."""
+
+NOWHERE = Place(*["nowhere"] * 6)
 
 
 @dataclass
@@ -162,8 +180,8 @@ class Scene:
     def __post_init__(self) -> None:
         self.http = requests.Session()
         self._numbers = itertools.count()
-        both = ("users:write", "messages:send")
-        for scopes in (("admin",), ("users:write",), ("messages:send",), both):
+        others = ("users:write", "messages:send", "webhooks:manage")
+        for scopes in (*((scope,) for scope in ("admin", *others)), others):
             self.keys[" ".join(scopes)] = api_key(self.server, *scopes)
         for user_id in PEOPLE:
             claims = {"filials": ["cusco" if user_id == "cusco" else "lima"]}
@@ -215,12 +233,14 @@ class Scene:
         sent = {"conversationId": group, "senderId": "member"}
         file = self.ask("POST", "/api/upload", key, data=sent, files={"file": ("a.png", picture("PNG"), "image/png")})
         self.ask("DELETE", f"/api/conversations/{group}/participants/former?removedBy=creator", key)
-        return Place(group, message, file["fileUrl"].rpartition("/")[2], victim, newcomer)
+        webhook = self.ask("POST", "/api/webhooks", key, json={"url": HOOK})["id"]
+        return Place(group, message, file["fileUrl"].rpartition("/")[2], victim, newcomer, webhook)
 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with running(tmp_path_factory.mktemp("permissions") / "server", **ENVIRONMENT, FILIAL_ISOLATION="on") as server:
+    env = {**ENVIRONMENT, **WEBHOOKS, "FILIAL_ISOLATION": "on"}
+    with running(tmp_path_factory.mktemp("permissions") / "server", **env) as server:
         yield Scene(server)
 
 
@@ -254,6 +274,9 @@ BODIES: dict[str, Callable[[Place, str], Request]] = {
         "files": {"file": PICTURE},
     },
     "POST /api/files/links": lambda place, _: {"json": {"urls": [f"/api/files/{place.file}"]}},
+    "POST /api/webhooks": lambda *_: {"json": {"url": HOOK}},
+    "PATCH /api/webhooks/{webhook_id}": lambda *_: {"json": {"enabled": False}},
+    "POST /api/webhooks/{webhook_id}/replay": lambda *_: {"json": {"ids": ["evt_1"]}},
     "POST /api/tokens/revoke": lambda place, _: {"json": {"userId": place.victim}},
 }
 NAMES_ITS_ACTOR = {
@@ -274,6 +297,7 @@ def path_of(operation: str, place: Place) -> str:
     user_id = place.victim if operation == "DELETE /api/users/{user_id}" else "member"
     message_or_conversation = place.group if operation == "GET /api/messages/{id}" else place.message
     values = {"user_id": user_id, "conversation_id": place.group, "id": message_or_conversation}
+    values["webhook_id"] = place.webhook
     return path.format(**values, batch_size=25, name=place.file)
 
 
@@ -317,7 +341,12 @@ def test_who_may_what_over_rest(scene: Scene, operation: str, who: str) -> None:
 def test_a_key_may_what_its_scope_says(scene: Scene, operation: str) -> None:
     needs, cells = REST_ROWS[operation]
     named = "creator" if "participants/{user_id}" in operation else "member"
-    less = {"users:write": "messages:send", "messages:send": "users:write", "admin": "users:write messages:send"}
+    less = {
+        "users:write": "messages:send",
+        "messages:send": "users:write",
+        "webhooks:manage": "messages:send",
+        "admin": "users:write messages:send webhooks:manage",
+    }
     if needs:
         assert ask(scene, operation, scene.keys[less[needs]], named) == WORDS["scope"]
         assert ask(scene, operation, scene.keys[needs], named) == WORDS[cells["key"]]

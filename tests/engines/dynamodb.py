@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from chatapp.adapters.dynamodb_store import DynamoStore
+from chatapp.ports import Journal
 from tests.engines.dynamodb_local import DynamoLocal
 
 ROOT = Path(__file__).parents[2]
@@ -94,7 +95,9 @@ class DynamoEngine:
         return found
 
 
-def open_dynamo(engine: DynamoEngine | DynamoLocal, prefix: str | None = None) -> DynamoStore:
+def open_dynamo(
+    engine: DynamoEngine | DynamoLocal, prefix: str | None = None, journal: Journal | None = None
+) -> DynamoStore:
     """A store with tables of its own, or one more on the tables of another."""
     store = DynamoStore(
         endpoint=engine.endpoint,
@@ -102,6 +105,7 @@ def open_dynamo(engine: DynamoEngine | DynamoLocal, prefix: str | None = None) -
         prefix=prefix or engine.new_prefix(),
         access_key="test",
         secret_key="test",
+        journal=journal,
     )
     store.create_tables()
     return store

@@ -16,19 +16,23 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+ELSEWHERE = "192.0.2.1"
+"""For documentation: nobody's."""
+
 
 @contextmanager
-def tls_in_front_of(port: int, folder: Path) -> Iterator[int]:
-    """The port at which TLS is spoken; what comes in goes to ``port`` of this machine."""
+def tls_in_front_of(port: int, folder: Path, *, address: str = ELSEWHERE) -> Iterator[int]:
+    """The port at which TLS is spoken; what comes in goes to ``port`` of this machine. The certificate is for
+    ``address``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(folder))
+    context.load_cert_chain(self_signed(folder, address))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_accept, args=(listener, context, port), daemon=True).start()
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def self_signed(folder: Path, address: str = "192.0.2.1") -> Path:
+def self_signed(folder: Path, address: str = ELSEWHERE) -> Path:
     """For ``address`` alone."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody.example")])

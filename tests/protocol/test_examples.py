@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatapp.protocol import examples, incoming, outgoing, requests, schemas
+from chatapp.protocol import examples, incoming, outgoing, requests, schemas, webhook_examples, webhook_schemas
 from chatapp.protocol.asyncapi import said_key
 from chatapp.protocol.fields import WireSchema
 
@@ -23,6 +23,11 @@ SAID: list[tuple[str, Any, WireSchema]] = [
     ("MESSAGE_WITH_REPLIES", examples.MESSAGE_WITH_REPLIES, schemas.MessageWithRepliesSchema()),
     ("UPLOADED", examples.UPLOADED, schemas.UploadedSchema()),
     ("LINKS", examples.LINKS, schemas.FileLinksSchema()),
+    ("WEBHOOK", webhook_examples.WEBHOOK, webhook_schemas.WebhookSchema()),
+    ("WEBHOOK CREATED", webhook_examples.CREATED, webhook_schemas.WebhookWithSecretSchema()),
+    ("WEBHOOK DETAILS", webhook_examples.DETAILS, webhook_schemas.WebhookDetailsSchema()),
+    ("WEBHOOK DELIVERY", webhook_examples.DELIVERY, webhook_schemas.DeliverySchema()),
+    ("EVENTS", webhook_examples.EVENTS, webhook_schemas.EventsSchema()),
     ("ERROR", examples.ERROR, schemas.HttpErrorSchema()),
     *(
         (row.name, examples.EVENT_EXAMPLES[said_key(row.name)], row.schema)
@@ -33,6 +38,8 @@ ASKED: list[tuple[str, Any, WireSchema]] = [
     ("CREATE_USER", examples.CREATE_USER, requests.SaveUserSchema()),
     ("CREATE_CONVERSATION", examples.CREATE_CONVERSATION, requests.CreateConversationSchema()),
     ("ASK_FOR_LINKS", examples.ASK_FOR_LINKS, requests.FileLinksBodySchema()),
+    ("CREATE_WEBHOOK", webhook_examples.CREATE, webhook_schemas.CreateWebhookSchema()),
+    ("REPLAY", webhook_examples.REPLAY, webhook_schemas.ReplaySchema()),
     ("CREATE_GROUP", examples.CREATE_GROUP, requests.CreateConversationSchema()),
     *((row.name, examples.EVENT_EXAMPLES[row.name], row.schema) for row in incoming.ROWS),
 ]

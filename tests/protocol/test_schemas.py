@@ -68,6 +68,8 @@ RULED = {
         "messageId unreadCount"
     ),
     schemas.MessagesReadSchema: "conversationId userId timestamp lastReadSeq",
+    schemas.ParticipantMarkSchema: "userId lastReadSeq lastReadAt",
+    schemas.ReadMarksSchema: "conversationId readMarks",
     schemas.UsersAddedSchema: (
         "conversationId conversationName addedUsers addedBy userId updatedParticipants participantCount timestamp"
     ),

@@ -26,13 +26,9 @@ from chatapp.protocol.outgoing import rows_by_event
 from chatapp.services.attachments import THUMBNAIL_ENDING, AttachmentSweeper, file_url
 from chatapp.services.audience import Audience
 from chatapp.services.audit import AuditService
-from chatapp.services.calls.closing import Closing
+from chatapp.services.calls.assembly import assemble_calls
 from chatapp.services.calls.ice import IceServers
-from chatapp.services.calls.leases import Leases
-from chatapp.services.calls.ledger import Ledger
-from chatapp.services.calls.service import CallService, Rules
-from chatapp.services.calls.signals import Signals
-from chatapp.services.calls.sweeper import CallSweeper
+from chatapp.services.calls.service import Rules
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
 from chatapp.services.file_access import FileAccess
@@ -200,39 +196,27 @@ class World:
             self._replicate(shared)
 
     def _make_calls(self) -> None:
-        time = {"clock": self.clock, "ids": self.ids}
-        self.ledger = Ledger(self.store.calls)
-        self.leases = Leases(self.store.calls, self.ids.new(), clock=self.clock)
-        self.signals = Signals(self.published, scheduler=self.scheduler, now=lambda: self.clock.now().timestamp())
-        closing = Closing(self.store, self.profiles, self.deliveries, self.conversations, **time)
-        self.calls = CallService(
+        assembled = assemble_calls(
             self.store,
             self.audience,
             self.profiles,
             self.rooms,
             self.published,
-            self.ledger,
-            self.leases,
-            self.signals,
-            closing,
+            self.deliveries,
+            self.conversations,
             IceServers((), (), secret="", clock=self.clock),
             None,
             speaks_for=self.presence.user_of,
             rules=Rules(ring_seconds=30, max_participants=3),
-            scheduler=self.scheduler,
-            **time,
-        )
-        self.teller.on_departure = self.conversations.on_close = self.calls.expel
-        self.sweeper = CallSweeper(
-            self.store.calls,
-            self.calls,
-            self.ledger,
-            self.leases,
-            self.signals,
-            closing,
             clock=self.clock,
+            ids=self.ids,
             scheduler=self.scheduler,
+            now=lambda: self.clock.now().timestamp(),
         )
+        self.calls, self.hearing, self.sweeper = assembled.service, assembled.hearing, assembled.sweeper
+        self.endings, self.ledger, self.leases = assembled.endings, assembled.ledger, assembled.leases
+        self.signals, self.seats = assembled.signals, assembled.seats
+        self.teller.on_departure = self.conversations.on_close = self.calls.expel
 
     def _follow(self, shared: SharedPresence) -> Following:
         return Following(self.bus, self.audience, shared, self.deliveries, clock=self.clock, scheduler=self.scheduler)
@@ -250,7 +234,7 @@ class World:
             self.messages,
             self.presence,
             self.revocations,
-            self.calls,
+            self.hearing,
             scheduler=self.scheduler,
         )
         self.replica.start()

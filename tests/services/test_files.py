@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from chatapp.domain.errors import (
     UserNotFound,
 )
 from chatapp.domain.events import MessageSent
+from chatapp.domain.happenings import Happening
 from chatapp.domain.models import OPERATOR, Actor, Message, MessageType, Scope, Standing, StoredFile
 from chatapp.ports import Appended, LocalDownload, VirusScanner
 from chatapp.services.attachments import AttachmentSweeper, file_name_in
@@ -393,8 +394,8 @@ def test_a_file_that_cannot_be_stored_is_not_sent(house: House) -> None:
 def test_bytes_of_an_upload_that_is_killed_half_way_stay_with_its_message(house: House) -> None:
     append = house.store.messages.append
 
-    def killed(draft: Message, *, fingerprint: str) -> Appended:
-        append(draft, fingerprint=fingerprint)
+    def killed(draft: Message, *, fingerprint: str, along: Sequence[Happening]) -> Appended:
+        append(draft, fingerprint=fingerprint, along=along)
         raise gevent.GreenletExit  # the write was on its way, and nobody waits for its end any more
 
     house.store.messages.append = killed  # type: ignore[method-assign]

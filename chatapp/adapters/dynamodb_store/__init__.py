@@ -10,6 +10,7 @@ from chatapp.adapters.dynamodb_store.audit import DynamoAudit
 from chatapp.adapters.dynamodb_store.calls import DynamoCalls
 from chatapp.adapters.dynamodb_store.client import Dynamo
 from chatapp.adapters.dynamodb_store.conversations import DynamoConversations
+from chatapp.adapters.dynamodb_store.events import DynamoEvents
 from chatapp.adapters.dynamodb_store.marking import Mark, marking
 from chatapp.adapters.dynamodb_store.messages import DynamoMessages
 from chatapp.adapters.dynamodb_store.outbox import Outbox
@@ -17,9 +18,22 @@ from chatapp.adapters.dynamodb_store.revocations import DynamoRevocations
 from chatapp.adapters.dynamodb_store.sending import Send, sending
 from chatapp.adapters.dynamodb_store.tables import create_tables
 from chatapp.adapters.dynamodb_store.users import DynamoUsers
+from chatapp.adapters.dynamodb_store.webhooks import DynamoWebhooks
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.models import InboxEntry, User
-from chatapp.ports import ApiKeyStore, AuditLog, CallStore, ConversationStore, MessageStore, RevocationStore, UserStore
+from chatapp.ports import (
+    ApiKeyStore,
+    AuditLog,
+    CallStore,
+    ConversationStore,
+    EventLog,
+    Journal,
+    MessageStore,
+    RevocationStore,
+    UserStore,
+    WebhookStore,
+)
+from chatapp.services.journal import NoJournal
 
 __all__ = ["DynamoStore"]
 
@@ -31,17 +45,27 @@ class DynamoStore:
     """
 
     def __init__(
-        self, *, endpoint: str | None, region: str, prefix: str, access_key: str | None, secret_key: str | None
+        self,
+        *,
+        endpoint: str | None,
+        region: str,
+        prefix: str,
+        access_key: str | None,
+        secret_key: str | None,
+        journal: Journal | None = None,
     ) -> None:
         self._db = Dynamo(endpoint=endpoint, region=region, prefix=prefix, access_key=access_key, secret_key=secret_key)
-        outbox = Outbox(self._db, {Send: sending(self._db), Mark: marking(self._db)})
-        self.users: UserStore = DynamoUsers(self._db)
-        self.conversations: ConversationStore = DynamoConversations(self._db, outbox)
-        self.messages: MessageStore = DynamoMessages(self._db, outbox)
+        journal = journal or NoJournal()
+        outbox = Outbox(self._db, {Send: sending(self._db, journal), Mark: marking(self._db, journal)})
+        self.users: UserStore = DynamoUsers(self._db, journal)
+        self.conversations: ConversationStore = DynamoConversations(self._db, outbox, journal)
+        self.messages: MessageStore = DynamoMessages(self._db, outbox, journal)
         self.calls: CallStore = DynamoCalls(self._db)
         self.api_keys: ApiKeyStore = DynamoApiKeys(self._db)
         self.revocations: RevocationStore = DynamoRevocations(self._db)
         self.audit: AuditLog = DynamoAudit(self._db, outbox)
+        self.events: EventLog = DynamoEvents(self._db, journal)
+        self.webhooks: WebhookStore = DynamoWebhooks(self._db, journal)
 
     def create_tables(self) -> None:
         """Make those that are missing; harmless when they are there, and when others do it too."""

@@ -13,6 +13,7 @@ from chatapp.adapters.dynamodb_store.changes import read_changes
 from chatapp.adapters.dynamodb_store.client import Dynamo, LostRace, new_token
 from chatapp.adapters.dynamodb_store.deletion import Deletion
 from chatapp.adapters.dynamodb_store.details import Details
+from chatapp.adapters.dynamodb_store.events import log
 from chatapp.adapters.dynamodb_store.heads import Whole, is_live, read_whole, read_wholes, with_members, write_chunks
 from chatapp.adapters.dynamodb_store.items import from_conversation, to_conversation, to_entry
 from chatapp.adapters.dynamodb_store.marking import Mark, require_entry, unmoved
@@ -20,20 +21,22 @@ from chatapp.adapters.dynamodb_store.membership import Membership, new_member
 from chatapp.adapters.dynamodb_store.outbox import Outbox
 from chatapp.domain.changes import Changes
 from chatapp.domain.errors import StoreUnavailable
+from chatapp.domain.happenings import conversation_created
 from chatapp.domain.models import Conversation, InboxEntry, Page
-from chatapp.ports import Deleted, Departure, ReadMark
+from chatapp.ports import Deleted, Departure, Journal, ReadMark
 
 MAX_AT_ONCE = 50
 """Members of a new group whose items go into the transaction with its head."""
 
 
 class DynamoConversations:
-    def __init__(self, db: Dynamo, outbox: Outbox) -> None:
+    def __init__(self, db: Dynamo, outbox: Outbox, journal: Journal) -> None:
         self._db = db
+        self._journal = journal
         self._outbox = outbox
         self._deletion = Deletion(db)
         self._details = Details(db, outbox)
-        self._membership = Membership(db, outbox, self._deletion)
+        self._membership = Membership(db, outbox, self._deletion, journal)
 
     # ------------------------------------------------------------ making
     def create_group(self, conversation: Conversation) -> Conversation:
@@ -54,6 +57,7 @@ class DynamoConversations:
                     Put(keys.listed(conversation.id), {"id": conversation.id}),
                     *write_chunks(Whole(head), chunks, head["revision"]),
                     *late,
+                    *log(self._journal.entries(conversation_created(conversation)), 0),
                 )
             return conversation
 
@@ -74,6 +78,7 @@ class DynamoConversations:
                 Put(keys.head(conversation.id), head, ABSENT),
                 Put(keys.listed(conversation.id), {"id": conversation.id}),
                 *(new_member(head, user_id) for user_id in dict.fromkeys(conversation.participants)),
+                *log(self._journal.entries(conversation_created(conversation)), 0),
             )
             return conversation, True
 
@@ -86,6 +91,18 @@ class DynamoConversations:
 
     def entry(self, conversation_id: str, user_id: str) -> InboxEntry:
         return self._db.run(lambda: to_entry(*self._require_entry(conversation_id, user_id)))
+
+    def members(self, conversation: Conversation) -> list[InboxEntry]:
+        head = keys.head(conversation.id)
+        members = [keys.member(conversation.id, user_id) for user_id in dict.fromkeys(conversation.participants)]
+
+        def work() -> list[InboxEntry]:
+            found = self._db.get_many([head, *members])
+            if head not in found or not is_live(found[head]):
+                return []
+            return [to_entry(found[head], found[key]) for key in members if key in found]
+
+        return self._db.run(work)
 
     def inbox(self, user_id: str) -> list[InboxEntry]:
         def work() -> list[InboxEntry]:

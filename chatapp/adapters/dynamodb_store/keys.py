@@ -9,6 +9,11 @@
 | users | ``revocations_version`` | ``version`` | changes with each of them |
 | users | ``audit`` | ``seq#<number>`` | a record of the audit chain |
 | users | ``audit_head`` | ``head`` | where the chain ends |
+| users | ``webhooks`` | ``<id>`` | a webhook endpoint |
+| users | ``webhooks_version`` | ``version`` | changes with each of them |
+| users | ``lanes#<endpoint>`` | ``<lane>`` | how far an endpoint has come in a lane |
+| users | ``due#<endpoint>`` | ``<time>#<lane>`` | a lane with something to do, and when |
+| users | ``deliveries#<endpoint>`` | ``<time>#<id>`` | a try |
 | conversations | ``conversation#<id>`` | ``head`` | the conversation without its members |
 | conversations | ``pair#<ids>`` | ``pair`` | which private conversation these two have |
 | conversations | ``all`` / ``deleting`` | ``<id>`` | every conversation by id / those whose remains are being swept |
@@ -25,6 +30,8 @@
 | messages | ``id#<message id>`` | ``id`` | which conversation and number that is |
 | messages | ``replies#<message id>`` | ``seq#<number>#<id>`` | a reply to it |
 | messages | ``file#<url>`` | ``<message id>`` | a message that carries it |
+| messages | ``events#<lane>`` | ``<position>`` | an event, with what is told of it |
+| messages | ``feed#<shard>`` | ``<time>#<event id>`` | where an event is, for who reads them all |
 """
 
 from __future__ import annotations
@@ -199,6 +206,74 @@ def file(url: str) -> str:
 
 def reference(url: str, message_id: str) -> Key:
     return Key(MESSAGES, file(url), f"message#{_bounded(message_id)}")
+
+
+# ---------------------------------------------------------------- events and webhooks
+WEBHOOKS = "webhooks"
+FEED_SHARDS = 4
+"""A partition takes 1,000 units a second, and a transaction two for each item: some 2,000 events a second."""
+
+
+def position(number: int, part: int = 0) -> str:
+    """In a lane: the ``rev``, or what counts up like one, and which of the events that have it."""
+    return f"{number:019}#{part:04}"
+
+
+def lane_events(lane: str) -> str:
+    return f"events#{_bounded(lane)}"
+
+
+def event(lane: str, place: str) -> Key:
+    return Key(MESSAGES, lane_events(lane), place)
+
+
+def timed(ms: int, id_: str = "") -> str:
+    """Sorts by time."""
+    return f"{ms:015}#{id_}"
+
+
+def feed(shard: int) -> str:
+    return f"feed#{shard}"
+
+
+def shard_of(event_id: str) -> int:
+    return int(_hash(event_id)[:8], 16) % FEED_SHARDS
+
+
+def in_feed(ms: int, event_id: str) -> Key:
+    return Key(MESSAGES, feed(shard_of(event_id)), timed(ms, event_id))
+
+
+def webhook(endpoint_id: str) -> Key:
+    return Key(USERS, WEBHOOKS, _bounded(endpoint_id))
+
+
+def webhooks_version() -> Key:
+    return Key(USERS, "webhooks_version", "version")
+
+
+def lanes(endpoint_id: str) -> str:
+    return f"lanes#{_bounded(endpoint_id)}"
+
+
+def lane(endpoint_id: str, name: str) -> Key:
+    return Key(USERS, lanes(endpoint_id), _bounded(name))
+
+
+def dues(endpoint_id: str) -> str:
+    return f"due#{_bounded(endpoint_id)}"
+
+
+def due(endpoint_id: str, ms: int, lane_name: str) -> Key:
+    return Key(USERS, dues(endpoint_id), timed(ms, _bounded(lane_name)))
+
+
+def deliveries(endpoint_id: str) -> str:
+    return f"deliveries#{_bounded(endpoint_id)}"
+
+
+def delivery(endpoint_id: str, ms: int, id_: str) -> Key:
+    return Key(USERS, deliveries(endpoint_id), timed(ms, id_))
 
 
 # ---------------------------------------------------------------- spelling

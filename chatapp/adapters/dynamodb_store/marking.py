@@ -14,15 +14,18 @@ from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import Action, Item, Put, Update
 from chatapp.adapters.dynamodb_store.client import Dynamo, new_token
 from chatapp.adapters.dynamodb_store.delivery import Delivery, Found, deliver
+from chatapp.adapters.dynamodb_store.events import log
 from chatapp.adapters.dynamodb_store.heads import move, require_live
 from chatapp.adapters.dynamodb_store.items import read_up_to, rev_of_head
 from chatapp.adapters.dynamodb_store.outbox import Entry
 from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.errors import NotAParticipant
-from chatapp.ports import ReadMark
+from chatapp.domain.happenings import message_read
+from chatapp.ports import Journal, ReadMark
 
 MAX_TOGETHER = 30
-"""A mark needs two actions; a transaction has 100, and one is the head's."""
+MAX_LOGGED = 24
+"""A mark needs two actions, and two more when it is logged; a transaction has 100, and one is the head's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,13 +36,13 @@ class Mark(Entry[ReadMark]):
     change: str = field(default_factory=new_token)
 
 
-def marking(db: Dynamo) -> Callable[[Sequence[Mark]], list[ReadMark | Exception]]:
+def marking(db: Dynamo, journal: Journal) -> Callable[[Sequence[Mark]], list[ReadMark | Exception]]:
     """Delivers the first so many of these marks of one conversation."""
 
     def delivery(marks: Sequence[Mark]) -> _Marking:
-        return _Marking(db, marks[0].conversation_id, marks)
+        return _Marking(db, marks[0].conversation_id, marks, journal)
 
-    return lambda marks: deliver(delivery, _together(marks))
+    return lambda marks: deliver(delivery, _together(marks[: MAX_LOGGED if journal.is_on() else MAX_TOGETHER]))
 
 
 def require_entry(found: Found, conversation_id: str, user_id: str) -> tuple[Item, Item]:
@@ -61,7 +64,7 @@ def unmoved(head: Item, member: Item) -> ReadMark | None:
 def _together(marks: Sequence[Mark]) -> list[Mark]:
     """The same user again waits, and finds everything read."""
     first: dict[str, Mark] = {}
-    for mark in marks[:MAX_TOGETHER]:
+    for mark in marks:
         if mark.user_id in first:
             break
         first[mark.user_id] = mark
@@ -69,6 +72,10 @@ def _together(marks: Sequence[Mark]) -> list[Mark]:
 
 
 class _Marking(Delivery[Mark, ReadMark]):
+    def __init__(self, db: Dynamo, conversation_id: str, marks: Sequence[Mark], journal: Journal) -> None:
+        super().__init__(db, conversation_id, marks)
+        self._journal = journal
+
     def wanted(self, entry: Mark, *, again: bool) -> Collection[keys.Key]:
         member = keys.member(entry.conversation_id, entry.user_id)
         return [member, keys.mark(entry.conversation_id, entry.user_id)] if again else [member]
@@ -87,6 +94,9 @@ class _Marking(Delivery[Mark, ReadMark]):
         actions: list[Action] = [move(head, changes)]
         for mark, outcome in moved.items():
             actions += _move_mark(mark, outcome)
+            if self._journal.is_on():
+                told = message_read(mark.conversation_id, mark.user_id, last_read_seq=outcome.seq, at=outcome.at)
+                actions += log(self._journal.entries(told), outcome.rev)
         return actions, moved
 
 

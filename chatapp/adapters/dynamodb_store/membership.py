@@ -10,13 +10,18 @@ from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import Delete, Item, Put
 from chatapp.adapters.dynamodb_store.client import Dynamo, new_token
 from chatapp.adapters.dynamodb_store.deletion import Deletion, bury
+from chatapp.adapters.dynamodb_store.events import log
 from chatapp.adapters.dynamodb_store.heads import Whole, require_group, with_members, without_member, write_chunks
+from chatapp.adapters.dynamodb_store.items import rev_of_head
 from chatapp.adapters.dynamodb_store.outbox import Alone, Outbox
 from chatapp.adapters.dynamodb_store.recording import Recorder
 from chatapp.adapters.times import to_ms
+from chatapp.domain.changes import MembersAction
 from chatapp.domain.errors import NotAParticipant
+from chatapp.domain.happenings import participants_changed
 from chatapp.domain.models import Conversation
-from chatapp.ports import Departure
+from chatapp.domain.webhooks import LoggedEvent
+from chatapp.ports import Departure, Journal
 
 MAX_NEW = 50
 """New members in one transaction: beside them it has the head, the change and at most 43 chunks."""
@@ -34,8 +39,9 @@ def new_member(head: Item, user_id: str, joined_at: int | None = None) -> Put:
 
 
 class Membership:
-    def __init__(self, db: Dynamo, outbox: Outbox, deletion: Deletion) -> None:
+    def __init__(self, db: Dynamo, outbox: Outbox, deletion: Deletion, journal: Journal) -> None:
         self._db = db
+        self._journal = journal
         self._outbox = outbox
         self._deletion = deletion
 
@@ -46,14 +52,14 @@ class Membership:
         in; the same call again adds the rest."""
         added: list[str] = []
         while True:
-            adding = _Adding(self._db, conversation_id, user_ids, by, now)
+            adding = _Adding(self._db, self._journal, conversation_id, user_ids, by, now)
             conversation, new = self._outbox.send(conversation_id, Alone(adding.attempt))
             added += new
             if len(new) < MAX_NEW:
                 return conversation, tuple(added)
 
     def remove(self, conversation_id: str, user_id: str, by: str, now: datetime) -> Departure:
-        removing = _Removing(self._db, conversation_id, user_id, by, now)
+        removing = _Removing(self._db, self._journal, conversation_id, user_id, by, now)
         departure = self._outbox.send(conversation_id, Alone(removing.attempt))
         if isinstance(departure, Whole):
             gone = self._deletion.finish(departure)
@@ -64,8 +70,12 @@ class Membership:
 class _Adding:
     """Up to ``MAX_NEW`` people come in, however many attempts that takes."""
 
-    def __init__(self, db: Dynamo, conversation_id: str, user_ids: Sequence[str], by: str, now: datetime) -> None:
+    def __init__(
+        self, db: Dynamo, journal: Journal, conversation_id: str, user_ids: Sequence[str], by: str, now: datetime
+    ) -> None:
         self._db = db
+        self._journal = journal
+        self._at = now
         self._conversation_id = conversation_id
         self._user_ids = tuple(dict.fromkeys(user_ids))
         self._by = by
@@ -82,6 +92,8 @@ class _Adding:
             return whole.conversation, []
         chunks = with_members(whole.chunks, new)
         changes = _changed(whole, chunks, self._now)
+        after = Whole(whole.head | changes, chunks).conversation
+        told = participants_changed(after, MembersAction.ADD, new, by=self._by, at=self._at)
         return self._recorder.write(
             whole.head,
             changes,
@@ -89,14 +101,19 @@ class _Adding:
             *write_chunks(whole, chunks, changes["revision"]),
             *(new_member(whole.head, user_id, self._now) for user_id in new),
             result=lambda head, _: (Whole(head, chunks).conversation, new),
+            told=self._journal.entries(told),
         )
 
 
 class _Removing:
     """One leaves; who was the last takes the group along."""
 
-    def __init__(self, db: Dynamo, conversation_id: str, user_id: str, by: str, now: datetime) -> None:
+    def __init__(
+        self, db: Dynamo, journal: Journal, conversation_id: str, user_id: str, by: str, now: datetime
+    ) -> None:
         self._db = db
+        self._journal = journal
+        self._at = now
         self._conversation_id = conversation_id
         self._user_id = user_id
         self._by = by
@@ -119,6 +136,7 @@ class _Removing:
         new_owner = remaining[0] if whole.head["created_by"] == self._user_id else None
         chunks = without_member(whole.chunks, self._user_id)
         changes = _changed(whole, chunks, self._now) | {"created_by": new_owner or whole.head["created_by"]}
+        told = self._told(Whole(whole.head | changes, chunks).conversation)
         return self._recorder.write(
             whole.head,
             changes | {"marks": None},  # from here on the latest marks may be one less than were written
@@ -133,12 +151,19 @@ class _Removing:
             Delete(keys.member(self._conversation_id, self._user_id)),
             Delete(keys.mark(self._conversation_id, self._user_id)),
             result=lambda head, _: Departure(Whole(head, chunks).conversation, new_owner, None),
+            told=told,
         )
 
     def _bury(self, whole: Whole) -> Whole:
         self._buried = whole
-        self._db.write(*bury(whole, self._burial))
+        told = self._told(replace(whole.conversation, participants=()))
+        self._db.write(*bury(whole, self._burial), *log(told, rev_of_head(whole.head) + 1))
         return whole
+
+    def _told(self, after: Conversation) -> list[LoggedEvent]:
+        return self._journal.entries(
+            participants_changed(after, MembersAction.REMOVE, [self._user_id], by=self._by, at=self._at)
+        )
 
     def _earlier_burial(self) -> Whole | None:
         """Whether an attempt got through and only its answer was lost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from chatapp.adapters.cursors import make_cursor, read_cursor
@@ -14,20 +14,21 @@ from chatapp.adapters.dynamodb_store.purging import Purging
 from chatapp.adapters.dynamodb_store.remains import refers_to_file, shows_file
 from chatapp.adapters.dynamodb_store.revising import Revising
 from chatapp.adapters.dynamodb_store.sending import Send, find_repeated
+from chatapp.domain.happenings import Happening
 from chatapp.domain.models import Message, Page
-from chatapp.ports import Appended, Deleted, Retracted
+from chatapp.ports import Appended, Deleted, Journal, Retracted
 
 
 class DynamoMessages:
-    def __init__(self, db: Dynamo, outbox: Outbox) -> None:
+    def __init__(self, db: Dynamo, outbox: Outbox, journal: Journal) -> None:
         self._db = db
         self._outbox = outbox
-        self._revising = Revising(db, outbox)
+        self._revising = Revising(db, outbox, journal)
         self._purging = Purging(db, outbox, Deletion(db))
 
     # ------------------------------------------------------------ writing
-    def append(self, draft: Message, *, fingerprint: str) -> Appended:
-        return self._db.run(lambda: self._outbox.send(draft.conversation_id, Send(draft, fingerprint)))
+    def append(self, draft: Message, *, fingerprint: str, along: Sequence[Happening] = ()) -> Appended:
+        return self._db.run(lambda: self._outbox.send(draft.conversation_id, Send(draft, fingerprint, tuple(along))))
 
     def find_repeated(self, draft: Message, *, fingerprint: str) -> Message | None:
         return self._db.run(lambda: find_repeated(self._db, Send(draft, fingerprint)))

@@ -3,14 +3,16 @@ the next ``rev``, all or nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import ABSENT, Action, Item, Put
 from chatapp.adapters.dynamodb_store.client import Dynamo, new_token
+from chatapp.adapters.dynamodb_store.events import log
 from chatapp.adapters.dynamodb_store.heads import move
 from chatapp.adapters.dynamodb_store.items import rev_of_head
+from chatapp.domain.webhooks import LoggedEvent
 
 R = TypeVar("R")
 
@@ -32,8 +34,17 @@ class Recorder(Generic[R]):
         entry = self._db.get(keys.change(self._conversation_id, rev))
         return result if entry and entry["change"] == self._change else None
 
-    def write(self, head: Item, changes: Item, entry: Item, *actions: Action, result: Callable[[Item, int], R]) -> R:
-        """``result`` makes what is returned of the head afterwards and the change's ``rev``.
+    def write(
+        self,
+        head: Item,
+        changes: Item,
+        entry: Item,
+        *actions: Action,
+        result: Callable[[Item, int], R],
+        told: Iterable[LoggedEvent] = (),
+    ) -> R:
+        """``result`` makes what is returned of the head afterwards and the change's ``rev``; ``told`` goes into the
+        event log.
 
         Raises LostRace when ``head`` is not the newest any more.
         """
@@ -42,5 +53,5 @@ class Recorder(Generic[R]):
         made = result(head | changes, rev)
         self._tried = (rev, made)
         logged = Put(keys.change(self._conversation_id, rev), entry | {"rev": rev, "change": self._change}, ABSENT)
-        self._db.write(move(head, changes), logged, *actions)
+        self._db.write(move(head, changes), logged, *actions, *log(told, rev))
         return made

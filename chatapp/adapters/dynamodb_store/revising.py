@@ -13,8 +13,9 @@ from chatapp.adapters.dynamodb_store.recording import Recorder
 from chatapp.adapters.dynamodb_store.remains import orphans
 from chatapp.adapters.times import to_ms
 from chatapp.domain.errors import MessageDeletedAlready, MessageNotFound
+from chatapp.domain.happenings import message_deleted, message_edited
 from chatapp.domain.models import Attachment, Message
-from chatapp.ports import Deleted, Retracted
+from chatapp.ports import Deleted, Journal, Retracted
 
 NOT_DELETED = "#is_deleted = :no"
 _Retraction = tuple[Message, Attachment | None, int]
@@ -24,8 +25,9 @@ FILE = ("file_url", "file_name", "file_size", "file_type", "thumbnail_url")
 
 
 class Revising:
-    def __init__(self, db: Dynamo, outbox: Outbox) -> None:
+    def __init__(self, db: Dynamo, outbox: Outbox, journal: Journal) -> None:
         self._db = db
+        self._journal = journal
         self._outbox = outbox
 
     def edit(self, message_id: str, content: str, preview: str, now: datetime) -> tuple[Message, int]:
@@ -46,6 +48,7 @@ class Revising:
                 {"kind": "edit", "seq": message.seq},
                 _change(item, changes),
                 result=lambda _, rev: (edited, rev),
+                told=self._journal.entries(message_edited(edited)),
             )
 
         return self._outbox.send(pointer["conversation_id"], Alone(attempt))
@@ -71,6 +74,7 @@ class Revising:
                 _change(item, changes),
                 *([Delete(keys.reference(file.url, message_id))] if file else []),
                 result=lambda _, rev: (tombstone, file, rev),
+                told=self._journal.entries(message_deleted(tombstone)),
             )
 
         tombstone, file, rev = self._outbox.send(pointer["conversation_id"], Alone(attempt))

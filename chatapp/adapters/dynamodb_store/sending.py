@@ -8,36 +8,40 @@ from dataclasses import dataclass, replace
 
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import ABSENT, Action, Item, Put, Update
-from chatapp.adapters.dynamodb_store.client import Dynamo
+from chatapp.adapters.dynamodb_store.client import MAX_TRANSACTION, Dynamo
 from chatapp.adapters.dynamodb_store.delivery import Delivery, Found, deliver
+from chatapp.adapters.dynamodb_store.events import log
 from chatapp.adapters.dynamodb_store.heads import is_live, move
 from chatapp.adapters.dynamodb_store.items import from_last, from_message, rev_of_message, to_conversation
 from chatapp.adapters.dynamodb_store.outbox import Entry
 from chatapp.adapters.dynamodb_store.reading import find
 from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.errors import IdempotencyKeyReused, InvalidData, NotAParticipant
+from chatapp.domain.happenings import Happening, message_sent
 from chatapp.domain.models import Conversation, Message
 from chatapp.domain.text import last_message
-from chatapp.ports import Appended
+from chatapp.ports import Appended, Journal
 
 MAX_TOGETHER = 16
+MAX_ACTIONS = 6
 """A message needs up to six actions (itself, pointer, key, reply, file, its sender's mark), a transaction has 100,
-and one is the head's."""
+and one is the head's. Two more for each event that is logged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Send(Entry[Appended]):
     draft: Message
     fingerprint: str
+    along: tuple[Happening, ...] = ()
 
 
-def sending(db: Dynamo) -> Callable[[Sequence[Send]], list[Appended | Exception]]:
+def sending(db: Dynamo, journal: Journal) -> Callable[[Sequence[Send]], list[Appended | Exception]]:
     """Delivers the first so many of these sends of one conversation."""
 
     def delivery(sends: Sequence[Send]) -> _Sending:
-        return _Sending(db, sends[0].draft.conversation_id, sends)
+        return _Sending(db, sends[0].draft.conversation_id, sends, journal)
 
-    return lambda sends: deliver(delivery, _together(sends))
+    return lambda sends: deliver(delivery, _together(sends, is_logged=journal.is_on()))
 
 
 def find_repeated(db: Dynamo, send: Send) -> Message | None:
@@ -50,11 +54,15 @@ def find_repeated(db: Dynamo, send: Send) -> Message | None:
     return _earlier(db, known, to_conversation(head), send) if head and known and is_live(head) else None
 
 
-def _together(sends: Sequence[Send]) -> list[Send]:
+def _together(sends: Sequence[Send], *, is_logged: bool) -> list[Send]:
     """The same idempotency key again waits until its first message is there."""
     taken: list[Send] = []
     seen: set[tuple[str, str]] = set()
+    room = MAX_TRANSACTION - 1
     for send in sends[:MAX_TOGETHER]:
+        room -= MAX_ACTIONS + (2 * (len(send.along) + 1) if is_logged else 0)
+        if taken and room < 0:
+            break
         if (key := send.draft.client_message_id) is not None:
             if (send.draft.sender_id, key) in seen:
                 break
@@ -64,6 +72,10 @@ def _together(sends: Sequence[Send]) -> list[Send]:
 
 
 class _Sending(Delivery[Send, Appended]):
+    def __init__(self, db: Dynamo, conversation_id: str, sends: Sequence[Send], journal: Journal) -> None:
+        super().__init__(db, conversation_id, sends)
+        self._journal = journal
+
     def wanted(self, entry: Send, *, again: bool) -> Collection[keys.Key]:
         draft = entry.draft
         return [
@@ -102,6 +114,8 @@ class _Sending(Delivery[Send, Appended]):
             appended[send] = Appended(message, conversation, duplicate=False)
             marks[message.sender_id] = _mark(message)
             actions += _new_message(message, send.fingerprint)
+            if self._journal.is_on():
+                actions += log(self._journal.entries(*send.along, message_sent(message)), message.rev)
         return [_advance(head, conversation), *marks.values(), *actions], appended
 
 

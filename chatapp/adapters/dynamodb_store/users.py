@@ -9,12 +9,15 @@ from itertools import islice
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import ABSENT, Action, Delete, Item, Put, Update
 from chatapp.adapters.dynamodb_store.client import Dynamo, LostRace, new_token
+from chatapp.adapters.dynamodb_store.events import log
 from chatapp.adapters.dynamodb_store.items import to_user
 from chatapp.adapters.times import to_ms
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.errors import UserNotFound
+from chatapp.domain.happenings import user_created
 from chatapp.domain.models import User
 from chatapp.domain.text import sort_key
+from chatapp.ports import Journal
 
 UNCHANGED = "#version = :version"
 SEARCH_PAGE = 250
@@ -22,8 +25,9 @@ SEARCH_PAGE = 250
 
 
 class DynamoUsers:
-    def __init__(self, db: Dynamo) -> None:
+    def __init__(self, db: Dynamo, journal: Journal) -> None:
         self._db = db
+        self._journal = journal
 
     # ------------------------------------------------------------ writing
     def save(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, bool]:
@@ -38,8 +42,12 @@ class DynamoUsers:
             if before and all(before.get(key) == value for key, value in profile.items() if key != "updated_at"):
                 return to_user(before), False  # a login that changes nothing writes nothing
             change.created = before is None
-            self._db.write(*_writes(profile, stored, before, change.version))
-            return to_user(profile | {"last_seen": before["last_seen"] if before else to_ms(now)}), before is None
+            user = to_user(profile | {"last_seen": before["last_seen"] if before else to_ms(now)})
+            told = self._journal.entries(user_created(user)) if before is None else []
+            number = (stored or {}).get("told", 0) + 1
+            told_profile = profile | {"told": number} if told else profile
+            self._db.write(*_writes(told_profile, stored, before, change.version), *log(told, number))
+            return user, before is None
 
         return self._db.run(work)
 

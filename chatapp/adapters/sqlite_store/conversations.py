@@ -12,12 +12,14 @@ from datetime import datetime
 from chatapp.adapters.cursors import make_cursor, read_cursor
 from chatapp.adapters.sqlite_store.changes import read_changes, record, take_rev
 from chatapp.adapters.sqlite_store.database import Database
+from chatapp.adapters.sqlite_store.events import log
 from chatapp.adapters.sqlite_store.rows import to_attachment, to_conversation, to_entry, to_json
 from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.changes import Changes, MembersAction
 from chatapp.domain.errors import ConversationNotFound, NotAGroup, NotAParticipant
+from chatapp.domain.happenings import conversation_created, message_read, participants_changed
 from chatapp.domain.models import Conversation, InboxEntry, Page
-from chatapp.ports import Deleted, Departure, ReadMark
+from chatapp.ports import Deleted, Departure, Journal, ReadMark
 
 ENTRY = """
     SELECT c.*, p.user_id, p.joined_at, p.last_read_seq, p.last_read_at
@@ -26,12 +28,13 @@ ENTRY = """
 
 
 class SqliteConversations:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
+        self._journal = journal
 
     # ------------------------------------------------------------ making
     def create_group(self, conversation: Conversation) -> Conversation:
-        self._database.write(lambda connection: _insert(connection, conversation, pair=None))
+        self._database.write(lambda connection: self._insert(connection, conversation, pair=None))
         return conversation
 
     def open_private(self, conversation: Conversation) -> tuple[Conversation, bool]:
@@ -40,10 +43,14 @@ class SqliteConversations:
         def work(connection: sqlite3.Connection) -> tuple[Conversation, bool]:
             row = connection.execute("SELECT id FROM conversations WHERE pair = ?", (pair,)).fetchone()
             if row is None:
-                _insert(connection, conversation, pair=pair)
+                self._insert(connection, conversation, pair=pair)
             return _require(connection, row["id"] if row else conversation.id), row is None
 
         return self._database.write(work)
+
+    def _insert(self, connection: sqlite3.Connection, conversation: Conversation, *, pair: str | None) -> None:
+        _insert(connection, conversation, pair=pair)
+        log(connection, self._journal.entries(conversation_created(conversation)))
 
     # ------------------------------------------------------------ reading
     def get(self, conversation_id: str) -> Conversation | None:
@@ -55,6 +62,14 @@ class SqliteConversations:
 
     def entry(self, conversation_id: str, user_id: str) -> InboxEntry:
         return to_entry(self._database.read(lambda connection: _require_entry(connection, conversation_id, user_id)))
+
+    def members(self, conversation: Conversation) -> list[InboxEntry]:
+        def work(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+            return connection.execute(
+                f"{ENTRY} WHERE p.conversation_id = ? ORDER BY p.number", (conversation.id,)
+            ).fetchall()
+
+        return [to_entry(row) for row in self._database.read(work)]
 
     def inbox(self, user_id: str) -> list[InboxEntry]:
         def work(connection: sqlite3.Connection) -> list[InboxEntry]:
@@ -103,12 +118,22 @@ class SqliteConversations:
                     changed_by=by,
                     changed_at=to_ms(now),
                 )
-            return _require(connection, conversation_id), added
+            after = _require(connection, conversation_id)
+            if added:
+                told = participants_changed(after, MembersAction.ADD, added, by=by, at=now)
+                log(connection, self._journal.entries(told))
+            return after, added
 
         return self._database.write(work)
 
     def remove_participant(self, conversation_id: str, user_id: str, *, by: str, now: datetime) -> Departure:
-        return self._database.write(lambda connection: _remove(connection, conversation_id, user_id, by, now))
+        def work(connection: sqlite3.Connection) -> Departure:
+            departure = _remove(connection, conversation_id, user_id, by, now)
+            told = participants_changed(departure.conversation, MembersAction.REMOVE, [user_id], by=by, at=now)
+            log(connection, self._journal.entries(told))
+            return departure
+
+        return self._database.write(work)
 
     def set_details(
         self, conversation_id: str, *, name: str, description: str | None, by: str, now: datetime
@@ -148,6 +173,9 @@ class SqliteConversations:
                    WHERE conversation_id = ? AND user_id = ?""",
                 (row["last_seq"], to_ms(now), rev, conversation_id, user_id),
             )
+            if self._journal.is_on():
+                told = message_read(conversation_id, user_id, last_read_seq=row["last_seq"], at=now)
+                log(connection, self._journal.entries(told))
             return ReadMark(True, row["last_seq"], now, rev)
 
         # Clients ask every second while a chat is open: nearly always there is nothing to write.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from chatapp.adapters.call_codec import encode_summary
 from chatapp.adapters.cursors import make_cursor, read_cursor
 from chatapp.adapters.sqlite_store.changes import record, record_purge
 from chatapp.adapters.sqlite_store.database import Database
+from chatapp.adapters.sqlite_store.events import log
 from chatapp.adapters.sqlite_store.rows import (
     MESSAGE_COLUMNS,
     to_attachment,
@@ -28,9 +29,10 @@ from chatapp.domain.errors import (
     MessageNotFound,
     NotAParticipant,
 )
+from chatapp.domain.happenings import Happening, message_deleted, message_edited, message_sent
 from chatapp.domain.models import Attachment, Conversation, Message, Page
 from chatapp.domain.text import last_message
-from chatapp.ports import Appended, Deleted, Retracted
+from chatapp.ports import Appended, Deleted, Journal, Retracted
 
 SHOWS_FILE = """
     SELECT 1 FROM messages m JOIN participants p ON p.conversation_id = m.conversation_id AND p.user_id = ?
@@ -39,12 +41,19 @@ SHOWS_FILE = """
 
 
 class SqliteMessages:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
+        self._journal = journal
 
     # ------------------------------------------------------------ writing
-    def append(self, draft: Message, *, fingerprint: str) -> Appended:
-        return self._database.write(lambda connection: _append(connection, draft, fingerprint))
+    def append(self, draft: Message, *, fingerprint: str, along: Sequence[Happening] = ()) -> Appended:
+        def work(connection: sqlite3.Connection) -> Appended:
+            appended = _append(connection, draft, fingerprint)
+            if self._journal.is_on() and not appended.duplicate:
+                log(connection, self._journal.entries(*along, message_sent(appended.message)))
+            return appended
+
+        return self._database.write(work)
 
     def find_repeated(self, draft: Message, *, fingerprint: str) -> Message | None:
         def work(connection: sqlite3.Connection) -> Message | None:
@@ -62,6 +71,7 @@ class SqliteMessages:
             )
             connection.execute("UPDATE conversations SET last_preview = ? WHERE last_id = ?", (preview, message_id))
             message = _require(connection, message_id)
+            log(connection, self._journal.entries(message_edited(message)))
             return message, record(connection, message.conversation_id, "edit", seq=message.seq)
 
         return self._database.write(work)
@@ -80,6 +90,7 @@ class SqliteMessages:
             connection.execute("UPDATE conversations SET last_preview = '' WHERE last_id = ?", (message_id,))
             orphans = _orphans(connection, [before.attachment] if before.attachment else [])
             rev = record(connection, before.conversation_id, "delete", seq=before.seq)
+            log(connection, self._journal.entries(message_deleted(before)))
             return Retracted(_require(connection, message_id), Deleted(None, 1, orphans), rev)
 
         return self._database.write(work)

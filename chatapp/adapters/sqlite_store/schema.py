@@ -214,6 +214,60 @@ STEPS = (
 
     ALTER TABLE messages ADD COLUMN call TEXT;    -- JSON, of a message of type call
     """,
+    # What the company's backend is told, and how far it has been.
+    """
+    CREATE TABLE events (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,    -- in the order of the commits
+        id TEXT NOT NULL UNIQUE,
+        type TEXT NOT NULL,
+        lane TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX events_by_lane ON events (lane, number);
+    CREATE INDEX events_by_time ON events (at);
+
+    CREATE TABLE replayed_events (
+        lane TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (lane, position)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE webhook_endpoints (
+        number INTEGER PRIMARY KEY,    -- in the order they were made
+        id TEXT NOT NULL UNIQUE,
+        body TEXT NOT NULL,
+        last_success_at INTEGER,
+        swept TEXT
+    ) STRICT;
+    CREATE TABLE webhooks_version (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        version INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE webhook_lanes (
+        endpoint_id TEXT NOT NULL,
+        lane TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        due_at INTEGER,
+        failing_since INTEGER,
+        owner TEXT,
+        leased_until INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (endpoint_id, lane)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX webhook_lanes_by_time ON webhook_lanes (endpoint_id, due_at) WHERE due_at IS NOT NULL;
+
+    CREATE TABLE webhook_deliveries (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        endpoint_id TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX webhook_deliveries_by_endpoint ON webhook_deliveries (endpoint_id, number);
+    CREATE INDEX webhook_deliveries_by_time ON webhook_deliveries (at);
+    """,
 )
 
 

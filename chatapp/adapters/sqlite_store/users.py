@@ -7,22 +7,28 @@ from collections.abc import Collection
 from datetime import datetime
 
 from chatapp.adapters.sqlite_store.database import Database
+from chatapp.adapters.sqlite_store.events import log
 from chatapp.adapters.sqlite_store.rows import to_json, to_user
 from chatapp.adapters.times import to_ms
 from chatapp.domain.commands import SaveUser
 from chatapp.domain.errors import UserNotFound
+from chatapp.domain.happenings import user_created
 from chatapp.domain.models import User
 from chatapp.domain.text import sort_key
+from chatapp.ports import Journal
 
 LIVE = "SELECT * FROM users WHERE deleted_at IS NULL"
 
 
 class SqliteUsers:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, journal: Journal) -> None:
         self._database = database
+        self._journal = journal
 
     def save(self, command: SaveUser, *, user_id: str, now: datetime) -> tuple[User, bool]:
-        return self._database.write(lambda connection: save(connection, command, user_id, to_ms(now)))
+        return self._database.write(
+            lambda connection: save_and_log(connection, self._journal, command, user_id, to_ms(now))
+        )
 
     def get(self, user_id: str) -> User | None:
         return self.get_many([user_id]).get(user_id)
@@ -100,8 +106,17 @@ def _require(connection: sqlite3.Connection, user_id: str) -> sqlite3.Row:
     return row
 
 
-def save(connection: sqlite3.Connection, command: SaveUser, user_id: str, now: int) -> tuple[User, bool]:
+def save_and_log(
+    connection: sqlite3.Connection, journal: Journal, command: SaveUser, user_id: str, now: int
+) -> tuple[User, bool]:
     """Inside a transaction; ``now`` is in milliseconds."""
+    user, created = _save(connection, command, user_id, now)
+    if created and journal.is_on():
+        log(connection, journal.entries(user_created(user)))
+    return user, created
+
+
+def _save(connection: sqlite3.Connection, command: SaveUser, user_id: str, now: int) -> tuple[User, bool]:
     before = connection.execute(f"{LIVE} AND id = ?", (user_id,)).fetchone()
     profile = {
         "id": user_id,

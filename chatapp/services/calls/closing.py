@@ -7,13 +7,13 @@ took part, and had read everything before, has read it too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 
 from chatapp.domain.calls import Call, CallEnd, CallSummary
 from chatapp.domain.commands import MarkAsRead
 from chatapp.domain.errors import ChatError, ConversationNotFound, NotAParticipant, Unavailable
 from chatapp.domain.events import MessageSent
+from chatapp.domain.happenings import Happening, call_ended
 from chatapp.domain.models import Actor, Message, MessageType, Standing
 from chatapp.domain.text import call_text
 from chatapp.ports import Appended, Clock, Ids, Store
@@ -41,8 +41,6 @@ class Closing:
         self._conversations = conversations
         self._clock = clock
         self._ids = ids
-        self.on_closed: Callable[[Call, Message], object] = lambda _call, _message: None
-        """Called once with a call that is over and the message that was just written."""
 
     def message_of(self, call: Call) -> Message | None:
         """What a call by this id has left, which is over then. Raises StoreUnavailable."""
@@ -56,7 +54,6 @@ class Closing:
             sent = self._append(call)
             if sent is not None and not sent.duplicate:
                 self._deliveries.announce(MessageSent(sent.message, sent.conversation))
-                self.on_closed(call, sent.message)
                 self._read(call, sent.message)
             self._store.calls.replace(replace(call, is_closed=True, version=call.version + 1))
         except Unavailable as exc:
@@ -67,7 +64,7 @@ class Closing:
         for sender_id in dict.fromkeys((call.started_by, *call.took_part)):
             try:
                 draft = self._draft(call, sender_id, call.end or CallEnd.FAILED)
-                return self._store.messages.append(draft, fingerprint=call.id)
+                return self._store.messages.append(draft, fingerprint=call.id, along=(_ended(call),))
             except NotAParticipant:
                 continue
             except ConversationNotFound:
@@ -99,3 +96,16 @@ class Closing:
                     self._conversations.mark_as_read(command, actor=Actor(user_id, Standing.USER))
             except ChatError as exc:  # they have left, or count one more than they need
                 log.info("call %s was not marked as read: %s", call.id, exc)
+
+
+def _ended(call: Call) -> Happening:
+    return call_ended(
+        call_id=call.id,
+        conversation_id=call.conversation_id,
+        started_by=call.started_by,
+        participants=call.took_part,
+        reason=call.end or CallEnd.FAILED,
+        started_at=call.started_at,
+        ended_at=call.ended_at or call.started_at,
+        duration_ms=call.duration_ms,
+    )

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from chatapp.domain import calls
-from chatapp.domain.calls import Answer, Call, CallEnd, CallState, Device, Leaving, Participant
+from chatapp.domain.calls import Answer, Call, CallState, Device, Leaving, Participant
 from chatapp.domain.commands import AcceptCall, DeclineCall, HangUp, SendSignal, ShowMedia, StartCall
 from chatapp.domain.errors import (
     CallNotFound,
     CallOver,
     ChatError,
+    IdentityMismatch,
     NotAParticipant,
     NotIdentified,
     NotInCall,
@@ -29,25 +30,19 @@ from chatapp.domain.errors import (
 from chatapp.domain.events import (
     CallAccepted,
     CallAnsweredElsewhere,
-    CallChanged,
-    CallEnded,
     CallMediaChanged,
     CallParticipantJoined,
-    CallParticipantLeft,
-    CallRang,
-    SignalPassed,
-    SignalsHeld,
-    SignalsWanted,
 )
 from chatapp.domain.models import Actor, Conversation, Scope
-from chatapp.domain.rooms import user_room
 from chatapp.ports import Clock, EventPublisher, Ids, MediaServer, Rooms, Scheduler, Store
 from chatapp.services.actors import require_name, require_scope
-from chatapp.services.audience import Audience
 from chatapp.services.calls.closing import Closing
+from chatapp.services.calls.endings import Endings
 from chatapp.services.calls.ice import IceServers
 from chatapp.services.calls.leases import Leases
 from chatapp.services.calls.ledger import Ledger
+from chatapp.services.calls.ringing import Ringing
+from chatapp.services.calls.seats import Seat, Seats
 from chatapp.services.calls.signals import Signals
 from chatapp.services.profiles import Profiles
 
@@ -82,27 +77,19 @@ class Joined:
     media_server: tuple[str, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """What a socket of this worker is in a call. ``connections``: of the participant, when it came."""
-
-    call_id: str
-    participant_id: str
-    user_id: str
-    connections: int
-
-
 class CallService:
     def __init__(
         self,
         store: Store,
-        audience: Audience,
         profiles: Profiles,
         rooms: Rooms,
         publisher: EventPublisher,
         ledger: Ledger,
         leases: Leases,
         signals: Signals,
+        seats: Seats,
+        ringing: Ringing,
+        endings: Endings,
         closing: Closing,
         ice_servers: IceServers,
         media_server: MediaServer | None,
@@ -116,13 +103,15 @@ class CallService:
         """``speaks_for`` says which user a socket has joined the chat as."""
         self._store = store
         self._conversations = store.conversations
-        self._audience = audience
         self._profiles = profiles
         self._rooms = rooms
         self._publisher = publisher
         self._ledger = ledger
         self._leases = leases
         self._signals = signals
+        self._seats = seats
+        self._ringing = ringing
+        self._endings = endings
         self._closing = closing
         self._ice_servers = ice_servers
         self._media_server = media_server
@@ -131,15 +120,14 @@ class CallService:
         self._clock = clock
         self._ids = ids
         self._scheduler = scheduler
-        self._seats: dict[str, Seat] = {}  # by socket
         self._returning: dict[str, tuple[str, str]] = {}  # socket → participant, user
 
     # ------------------------------------------------------------ coming in
     def start(self, command: StartCall, *, actor: Actor, socket_id: str) -> Joined:
         """Call the others; or join the call that the conversation has, also when it has begun in the same moment.
 
-        Raises NotIdentified, ConversationNotFound, NotAParticipant, InAnotherCall, AnsweredElsewhere, CallFull, and
-        CallOver for a repetition of what is over.
+        Raises NotIdentified, IdentityMismatch, ConversationNotFound, NotAParticipant, InAnotherCall, CallFull,
+        AnsweredElsewhere, and CallOver for a repetition of what is over.
         """
         user_id = self._require_joined(actor, socket_id)
         conversation = self._require_conversation(command.conversation_id, user_id)
@@ -174,20 +162,22 @@ class CallService:
         return calls.admitted(nobody, device, now=now)
 
     def _ring(self, call: Call, conversation: Conversation, device: Device, socket_id: str) -> Joined:
-        others = [user_id for user_id in conversation.participants if user_id != device.user_id]
-        busy = self._store.calls.busy(others)
-        free = tuple(user_id for user_id in others if user_id not in busy)
         self._connect(call, call.require(device.participant_id), socket_id)
-        if others and not free:
-            return self._joined(self._end(call.id, partial(self._over, end=CallEnd.BUSY)), device)
-        self._publisher.publish(CallRang(call, conversation, self._profiles.find(device.user_id), free))
-        self._scheduler.call_later(self._rules.ring_seconds, self.stop_ringing, call.id)
+        if not self._ringing.ring(call, conversation):
+            return self._joined(self._endings.busy(call.id), device)
+        self._scheduler.call_later(self._rules.ring_seconds, self._endings.stop_ringing, call.id)
         return self._joined(call, device)
+
+    def _connect(self, call: Call, participant: Participant, socket_id: str) -> None:
+        self._seats.take(socket_id, call, participant)
+        if self._speaks_for(socket_id) != participant.user_id:  # it has closed while the store was asked
+            self.disconnect(socket_id)
 
     def accept(self, command: AcceptCall, *, actor: Actor, socket_id: str) -> Joined:
         """Answer; or join a call that is going on; or come back to it with the same device.
 
-        Raises NotIdentified, CallNotFound, NotAParticipant, InAnotherCall, AnsweredElsewhere, CallFull, CallOver.
+        Raises NotIdentified, IdentityMismatch, CallNotFound, NotAParticipant, InAnotherCall, CallFull, CallOver,
+        AnsweredElsewhere.
         """
         user_id = self._require_joined(actor, socket_id)
         self._require_member(self._ledger.get(command.call_id), user_id)
@@ -199,7 +189,7 @@ class CallService:
         me = self._of_user(after, device.user_id)
         for gone in before.participants:
             if after.find(gone.id) is None:
-                self._tell_left(after, gone, Leaving.REPLACED)
+                self._endings.tell_left(after, gone, Leaving.REPLACED)
         self._connect(after, me, socket_id)
         if before.find(me.id) is None:
             if before.state is CallState.RINGING and after.state is CallState.ONGOING:
@@ -219,7 +209,7 @@ class CallService:
             return
         everybody = frozenset(conversation.participants)
         decline = partial(calls.declined, user_id=user_id, everybody=everybody, now=self._clock.now())
-        call = self._end(call.id, decline)
+        call = self._endings.step(call.id, decline)
         if not call.is_over:
             answer = CallAnsweredElsewhere(call.id, call.conversation_id, user_id, Answer.DECLINED, socket_id)
             self._publisher.publish(answer)
@@ -247,15 +237,14 @@ class CallService:
     def hang_up(self, command: HangUp, *, actor: Actor, socket_id: str) -> None:
         """Raises NotIdentified, CallNotFound, NotAParticipant, NotInCall."""
         seat = self._require_seat(command.call_id, actor, socket_id)
-        self._leave(seat.call_id, seat.participant_id, Leaving.HANGUP)
+        self._endings.leave(seat.call_id, seat.participant_id, Leaving.HANGUP)
 
     # ------------------------------------------------------------ connections that come and go
     def disconnect(self, socket_id: str) -> None:
         """The socket is gone; its participant has ``HOLD_SECONDS`` to come back. Never waits."""
         self._returning.pop(socket_id, None)
-        seat = self._seats.pop(socket_id, None)
+        seat = self._seats.lose(socket_id)
         if seat is not None:
-            self._signals.disconnect(seat.participant_id)
             self._scheduler.call_later(0, self._lose, seat)
 
     def _lose(self, seat: Seat) -> None:
@@ -294,85 +283,21 @@ class CallService:
 
     def forsake(self, socket_id: str) -> None:
         """The socket is nobody's any more: whoever was in a call with it leaves. Never waits."""
-        seat = self._seats.pop(socket_id, None)
+        seat = self._seats.lose(socket_id)
         if seat is not None:
-            self._scheduler.call_later(0, self._expel, seat)
+            self._scheduler.call_later(0, self._endings.expel, seat.call_id, seat.participant_id)
 
     def expel(self, conversation_id: str, user_id: str | None = None) -> None:
         """The user, or everybody, is no member of the conversation any more. Each worker says so of its own. Never
         waits."""
-        for seat in tuple(self._seats.values()):
+        for seat in self._seats.all().values():
             call = self._ledger.seen(seat.call_id)
             if call and call.conversation_id == conversation_id and user_id in (None, seat.user_id):
-                self._scheduler.call_later(0, self._expel, seat)
+                self._scheduler.call_later(0, self._endings.expel, seat.call_id, seat.participant_id)
 
-    def _expel(self, seat: Seat) -> None:
-        try:
-            self._leave(seat.call_id, seat.participant_id, Leaving.REMOVED)
-        except ChatError as exc:
-            log.info("nobody had to leave call %s: %s", seat.call_id, exc)
-
-    # ------------------------------------------------------------ ends
-    def stop_ringing(self, call_id: str) -> None:
-        """Nobody has answered in time. Never raises."""
-        self._try(call_id, partial(self._over, end=CallEnd.MISSED))
-
-    def drop(self, call_id: str, participant: Participant) -> None:
-        """It has not come back. Never raises."""
-        try:
-            self._leave(call_id, participant.id, Leaving.LOST, connections=participant.connections)
-        except ChatError as exc:
-            log.info("nobody was dropped from call %s: %s", call_id, exc)
-
-    def _over(self, call: Call, end: CallEnd) -> Call:
-        """What nobody has answered."""
-        return calls.ended(call, end, now=self._clock.now()) if call.state is CallState.RINGING else call
-
-    def _try(self, call_id: str, step: Callable[[Call], Call]) -> None:
-        try:
-            self._end(call_id, step)
-        except ChatError as exc:
-            log.info("call %s does not end: %s", call_id, exc)
-
-    def _leave(self, call_id: str, participant_id: str, why: Leaving, *, connections: int | None = None) -> None:
-        def leave(call: Call) -> Call:
-            if connections not in (None, call.require(participant_id).connections):
-                raise NotInCall(callId=call.id)  # it is back
-            return calls.left(call, participant_id, why, now=self._clock.now())
-
-        before, after = self._ledger.change(call_id, leave)
-        gone = before.require(participant_id)
-        if after.is_over:
-            self._tell_end(after)
-        else:
-            self._tell_left(after, gone, why)
-
-    def _end(self, call_id: str, step: Callable[[Call], Call]) -> Call:
-        """The call after the step, told to everybody when it is over by it."""
-        before, after = self._ledger.change(call_id, step)
-        if after.is_over and not before.is_over:
-            self._tell_end(after)
-        return after
-
-    def _tell_end(self, call: Call) -> None:
-        log.info("call %s ends: %s after %d ms", call.id, call.end, call.duration_ms)
-        user_ids = dict.fromkeys((*self._members(call), *call.took_part))
-        self._publisher.publish(CallEnded(call, tuple(user_ids)))
-        self._let_go(call.id)
-        self._closing.close(call)
-
-    def _members(self, call: Call) -> tuple[str, ...]:
-        """It has ended, whether or not the store says who is to be told."""
-        try:
-            conversation = self._conversations.get(call.conversation_id)
-        except Unavailable as exc:
-            log.warning("who is to hear that call %s has ended was not read: %s", call.id, exc)
-            return ()
-        return conversation.participants if conversation else ()
-
-    def _tell_left(self, call: Call, gone: Participant, why: Leaving) -> None:
-        self._publisher.publish(CallParticipantLeft(call, gone, why))
-        self._part(gone)
+    def ring_late(self, user_id: str, socket_id: str) -> None:
+        """The socket has just joined the chat: what rings for its user rings there too. Never waits."""
+        self._ringing.ring_late(user_id, socket_id)
 
     def close(self) -> None:
         """Nobody is connected here any more; who was in a call comes back to another worker, or does not."""
@@ -381,118 +306,16 @@ class CallService:
         except Unavailable as exc:
             log.warning("the lease of this worker was not released: %s", exc)
 
-    # ------------------------------------------------------------ seats
-    @property
-    def seats(self) -> dict[str, Seat]:
-        """Who is in a call through this worker, by socket."""
-        return dict(self._seats)
-
-    def _connect(self, call: Call, participant: Participant, socket_id: str) -> None:
-        """From here on nothing waits: what is told meanwhile is told to the participant."""
-        self._part(participant, forget=False)
-        seat = Seat(call.id, participant.id, participant.user_id, participant.connections)
-        self._seats[socket_id] = seat
-        self._rooms.take_part(socket_id, participant.id, participant.user_id)
-        others = [each for each in call.participants if each.id != participant.id]
-        self._signals.connect(call.id, participant, others)
-        if self._speaks_for(socket_id) != participant.user_id:  # it has closed while the store was asked
-            self.disconnect(socket_id)
-
-    def _part(self, participant: Participant, *, forget: bool = True) -> None:
-        """No socket here is this participant's any more."""
-        for socket_id in [id_ for id_, seat in self._seats.items() if seat.participant_id == participant.id]:
-            del self._seats[socket_id]
-        self._rooms.part(participant.id, participant.user_id)
-        self._signals.disconnect(participant.id)
-        if forget:
-            self._signals.forget(participant.id)
-
-    def _let_go(self, call_id: str) -> None:
-        for socket_id, seat in tuple(self._seats.items()):
-            if seat.call_id == call_id:
-                self._stand_up(socket_id, seat)
-        self._signals.forget_call(call_id)
-
-    def _stand_up(self, socket_id: str, seat: Seat) -> None:
-        """The socket is this participant's no more."""
-        del self._seats[socket_id]
-        self._rooms.part(seat.participant_id, seat.user_id)
-        self._signals.disconnect(seat.participant_id)
-
+    # ------------------------------------------------------------ helpers
     def _require_seat(self, call_id: str, actor: Actor, socket_id: str) -> Seat:
         user_id = require_name(actor)
         self._resume(socket_id)
-        seat = self._seats.get(socket_id)
+        seat = self._seats.of(socket_id)
         if seat is not None and seat.call_id == call_id and seat.user_id == user_id:
             return seat
         self._require_member(self._ledger.get(call_id), user_id)
         raise NotInCall(callId=call_id)
 
-    # ------------------------------------------------------------ the other workers
-    def follow(self, room: str, event: CallChanged) -> None:
-        """Another worker has changed a call, and those here who are in this room have been told. Never waits."""
-        self._ledger.see(event.call)
-        match event:
-            case CallEnded(call):
-                self._let_go(call.id)
-            case CallParticipantLeft(_, participant) if room == user_room(participant.user_id):
-                self._part(participant)  # in another room's turn they would not hear it themselves
-
-    def reconcile(self, found: Collection[Call], seats: Mapping[str, Seat]) -> None:
-        """What the store says of the calls in which those in these ``seats`` were when it was asked: what other workers
-        have told of them may be lost. To be called before the ledger sees it. Never waits."""
-        known = {call.id: call for call in found}
-        for socket_id, seat in seats.items():
-            if self._seats.get(socket_id) is seat:
-                self._look_at(socket_id, seat, known.get(seat.call_id))
-
-    def _look_at(self, socket_id: str, seat: Seat, call: Call | None) -> None:
-        me = call.find(seat.participant_id) if call else None
-        if me is not None and me.connections == seat.connections:
-            return
-        before = self._ledger.seen(seat.call_id)
-        was = before.find(seat.participant_id) if before else None
-        if call is not None and call.is_over:
-            self._publisher.deliver(CallEnded(call, call.took_part))
-        elif call is not None and me is None and was is not None:
-            self._publisher.deliver(CallParticipantLeft(call, was, Leaving.LOST))
-        self._stand_up(socket_id, seat)
-
-    def hear(self, event: SignalPassed | SignalsWanted | SignalsHeld) -> None:
-        """Never waits."""
-        if isinstance(event, SignalsWanted):  # so it is connected there
-            for socket_id, seat in tuple(self._seats.items()):
-                if seat.participant_id == event.participant_id and seat.connections < event.connections:
-                    self._stand_up(socket_id, seat)
-        self._signals.hear(event)
-
-    def recovered(self) -> None:
-        """The bus may have lost something: those connected here ask for what is held for them. Never waits."""
-        for seat in self._seats.values():
-            call = self._ledger.seen(seat.call_id)
-            me = call.find(seat.participant_id) if call else None
-            if call and me and me.connections == seat.connections:  # else they have gone elsewhere meanwhile
-                self._signals.ask(call.id, me, [each for each in call.participants if each.id != me.id])
-
-    def ring_late(self, user_id: str, socket_id: str) -> None:
-        """The socket has just joined the chat: what rings for its user rings there too. Never waits."""
-        for call in self._ledger.going_on():
-            is_called = user_id not in (*call.took_part, *call.declined)
-            is_member = self._audience.counts(call.conversation_id, user_id)
-            if is_called and is_member and self._clock.now() < call.rings_until:
-                self._scheduler.call_later(0, self._ring_one, call, user_id, socket_id)
-
-    def _ring_one(self, call: Call, user_id: str, socket_id: str) -> None:
-        try:
-            conversation = self._conversations.get(call.conversation_id)
-        except Unavailable as exc:
-            log.info("call %s does not ring for one who comes late: %s", call.id, exc)
-            return
-        if conversation is not None:
-            caller = self._profiles.find(call.started_by)
-            self._publisher.deliver(CallRang(call, conversation, caller, (user_id,), socket_id))
-
-    # ------------------------------------------------------------ helpers
     def _device(self, user_id: str, device_id: str | None, socket_id: str) -> Device:
         return Device(
             user_id=user_id,
@@ -518,8 +341,11 @@ class CallService:
         """A device is called through the user's rooms; a socket that has not joined the chat hears nothing there."""
         require_scope(actor, Scope.MESSAGES_SEND)
         user_id = require_name(actor)
-        if self._speaks_for(socket_id) != user_id:
+        joined_as = self._speaks_for(socket_id)
+        if joined_as is None:
             raise NotIdentified
+        if joined_as != user_id:
+            raise IdentityMismatch(userId=user_id)
         return user_id
 
     def _require_conversation(self, conversation_id: str, user_id: str) -> Conversation:

@@ -11,9 +11,11 @@ from chatapp.domain.calls import Call, CallState, Participant
 from chatapp.domain.errors import CallNotFound, NotInCall, Unavailable
 from chatapp.ports import CallStore, Clock, Scheduler
 from chatapp.services.calls.closing import Closing
+from chatapp.services.calls.endings import Endings
+from chatapp.services.calls.hearing import CallHearing
 from chatapp.services.calls.leases import Leases
 from chatapp.services.calls.ledger import Ledger
-from chatapp.services.calls.service import CallService
+from chatapp.services.calls.seats import Seats
 from chatapp.services.calls.signals import HOLD_SECONDS, Signals
 
 log = logging.getLogger(__name__)
@@ -34,20 +36,24 @@ class CallSweeper:
     def __init__(
         self,
         store: CallStore,
-        service: CallService,
         ledger: Ledger,
         leases: Leases,
         signals: Signals,
+        seats: Seats,
+        hearing: CallHearing,
+        endings: Endings,
         closing: Closing,
         *,
         clock: Clock,
         scheduler: Scheduler,
     ) -> None:
         self._store = store
-        self._service = service
         self._ledger = ledger
         self._leases = leases
         self._signals = signals
+        self._seats = seats
+        self._hearing = hearing
+        self._endings = endings
         self._closing = closing
         self._clock = clock
         self._scheduler = scheduler
@@ -63,11 +69,11 @@ class CallSweeper:
         """Never raises."""
         self._signals.sweep()
         try:
-            seats = self._service.seats
+            seats = self._seats.all()
             if seats:
                 self._leases.take()
             found = self._store.list_all()
-            self._service.reconcile(found, seats)
+            self._hearing.reconcile(found, seats)
             self._ledger.see_all(found)
             leases = self._leases.ends() if found else {}
         except Unavailable as exc:
@@ -81,7 +87,7 @@ class CallSweeper:
         if call.ended_at is not None:
             self._clean_up(call, now - call.ended_at)
         elif call.state is CallState.RINGING and now - call.rings_until > PATIENCE:
-            self._service.stop_ringing(call.id)
+            self._endings.stop_ringing(call.id)
         else:
             for participant in call.participants:
                 self._look_for(call, participant, leases.get(participant.worker, now))
@@ -102,7 +108,7 @@ class CallSweeper:
         now = self._clock.now()
         if participant.lost_at is not None:
             if now - participant.lost_at >= HOLD:
-                self._service.drop(call.id, participant)
+                self._endings.drop(call.id, participant)
         elif alive_until <= now:
             lose = partial(
                 calls.lost, participant_id=participant.id, connections=participant.connections, now=alive_until

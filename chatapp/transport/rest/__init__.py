@@ -7,7 +7,17 @@ from flask_smorest import Api
 
 from chatapp.protocol.json_schemas import teach
 from chatapp.protocol.schemas import HttpErrorSchema
-from chatapp.transport.rest import conversations, documents, files, health, messages, tokens, users, web_client
+from chatapp.transport.rest import (
+    conversations,
+    documents,
+    files,
+    health,
+    messages,
+    tokens,
+    users,
+    web_client,
+    webhooks,
+)
 
 
 class ChatApi(Api):
@@ -47,6 +57,8 @@ def register(app: Flask, *, version: str, asks_for_proof: bool) -> None:
         files.blueprint,
         files.downloads,
         tokens.blueprint,
+        webhooks.blueprint,
+        webhooks.log,
         health.blueprint,
     ):
         api.register_blueprint(resource)

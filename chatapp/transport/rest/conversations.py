@@ -36,6 +36,7 @@ from chatapp.protocol.schemas import (
     InboxEntrySchema,
     MessagesReadSchema,
     ParticipantsAddedSchema,
+    ReadMarksSchema,
 )
 from chatapp.protocol.views import changes_view, conversation_view, inbox_view
 from chatapp.transport.rest.resource import Resource, actor, extension, next_link
@@ -111,6 +112,16 @@ class Changes(MethodView):
         command = ReadChanges(conversation_id=conversation_id, since=query["since"], limit=query["limit"])
         found = extension().chat.catch_up.changes(command, actor=actor(query["user_id"]))
         return changes_view(conversation_id, found)
+
+
+@blueprint.route("/<conversation_id>/read-marks")
+class ReadMarks(MethodView):
+    @blueprint.response(200, ReadMarksSchema, example=examples.READ_MARKS)
+    @blueprint.fails(403, 404)
+    def get(self, conversation_id: str) -> Any:
+        """How far each participant has read"""
+        marks = extension().chat.conversations.members(conversation_id, actor=actor())
+        return {"conversation_id": conversation_id, "read_marks": marks}
 
 
 @blueprint.route("/<conversation_id>/participants")

@@ -62,6 +62,19 @@ describe('reading', { concurrency: 3 }, () => { // each test has people and conv
     like(await answered(400, rest.post(url, {})), failure(400, 'invalid_data', { fields: { userId: Array.isArray } }));
   });
 
+  test('GET …/read-marks says how far everybody has read', async (t) => {
+    const { juan, maria, ana, group } = await unreadChat(t);
+    const url = `/api/conversations/${group.id}/read-marks`;
+    const mark = (client, lastReadSeq, lastReadAt) => ({ userId: client.userId, lastReadSeq, lastReadAt });
+    like(await answered(200, rest.get(url)), {
+      conversationId: group.id, readMarks: [mark(juan, 0, null), mark(maria, 3, time), mark(ana, 0, null)],
+    });
+    const { timestamp } = await juan.done('mark_messages_as_read', { conversationId: group.id, userId: juan.userId });
+    const { readMarks } = await answered(200, rest.get(url));
+    assert.deepEqual(readMarks[0], mark(juan, 3, timestamp));
+    like(await answered(404, rest.get('/api/conversations/nowhere/read-marks')), failure(404, 'conversation_not_found'));
+  });
+
   test('unread notices count from the read mark', async (t) => {
     const { juan, maria, group, everybody } = await unreadChat(t);
     await juan.done('mark_messages_as_read', { conversationId: group.id, userId: juan.userId });

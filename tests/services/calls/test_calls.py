@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
+from chatapp.adapters.sqlite_store import SqliteStore
+from chatapp.adapters.system import TimeOrderedIds
 from chatapp.domain.calls import Answer, CallEnd, CallKind, CallState, CallSummary, Leaving, Media
 from chatapp.domain.commands import AcceptCall, LeaveGroup, RemoveParticipant, StartCall
 from chatapp.domain.errors import (
@@ -15,6 +18,7 @@ from chatapp.domain.errors import (
     CallNotFound,
     CallOver,
     ConversationNotFound,
+    IdentityMismatch,
     InAnotherCall,
     NotAParticipant,
     NotIdentified,
@@ -32,6 +36,9 @@ from chatapp.domain.events import (
 )
 from chatapp.domain.models import Actor, MessageType
 from chatapp.domain.text import call_text
+from chatapp.protocol.event_bodies import render
+from chatapp.services.journal import Journal
+from tests.fakes import FakeClock
 from tests.services.calls.phones import Phone, call_message, unread
 from tests.services.conftest import Overtake, World, store_down
 
@@ -475,7 +482,7 @@ def test_only_members_who_have_joined_the_chat_call_and_answer(world: World) -> 
     ):
         with pytest.raises((NotIdentified, ConversationNotFound)):
             world.calls.start(command, actor=Actor("bea"), socket_id="nobody")
-    with pytest.raises(NotIdentified):
+    with pytest.raises(IdentityMismatch):
         world.calls.accept(AcceptCall(call_id=call.id), actor=Actor("bea"), socket_id=ana.socket_id)
     for refused in (ana.accept, ana.decline, ana.hang_up):
         with pytest.raises(CallNotFound):
@@ -536,3 +543,21 @@ def test_who_has_older_messages_to_read_has_one_more(world: World) -> None:
 )
 def test_a_line_says_what_became_of_it(kind: CallKind, end: CallEnd, duration_ms: int, text: str) -> None:
     assert call_text(kind, end, duration_ms) == text
+
+
+def test_a_backend_hears_of_the_end_before_the_message_of_it(tmp_path: Path) -> None:
+    clock = FakeClock()
+    journal = Journal(render, clock=clock, ids=TimeOrderedIds(), now=lambda: 0.0, always=True)
+    world = World(tmp_path, store=SqliteStore(tmp_path / "journalled.db", journal))
+    pair = world.private("ana", "bea")
+    ana, bea = Phone(world, "ana"), Phone(world, "bea")
+    bea.accept(ana.start(pair).call.id)
+    world.clock.advance(2)
+    ana.hang_up()
+    told = [orjson.loads(event.body) for event in world.store.events.page(after=None, limit=10).events]
+    ended = next(number for number, event in enumerate(told) if event["event"] == "call.ended")
+    assert [event["event"] for event in told[ended : ended + 2]] == ["call.ended", "message.sent"]
+    data = told[ended]["data"]
+    assert (data["callId"], data["conversationId"], data["startedBy"]) == (ana.call_id, pair.id, "ana")
+    assert (data["participants"], data["reason"], data["durationMs"]) == (["ana", "bea"], "hangup", 2_000)
+    world.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from chatapp.domain.calls import CallEnd, CallState, Leaving
+from chatapp.domain.calls import Call, CallEnd, CallState, Leaving
 from chatapp.domain.errors import NotInCall
 from chatapp.domain.events import CallEnded, CallParticipantLeft, CallRang, CallSignalled, SignalPassed
 from chatapp.services.calls import signals
@@ -71,7 +71,7 @@ def test_everybody_is_told_wherever_they_are(cluster: Cluster) -> None:
         assert left.participant.id == ana.id
     bea.hang_up()
     assert [ends(phone.world)[0] for phone in phones] == [CallEnd.HANGUP] * 3
-    assert not any(phone.world.calls.seats for phone in phones)
+    assert not any(phone.world.seats.all() for phone in phones)
 
 
 # ---------------------------------------------------------------- signals
@@ -84,7 +84,7 @@ def test_signals_arrive_in_the_order_sent(talk: Talk) -> None:
 def test_what_the_bus_brings_twice_is_told_once(talk: Talk) -> None:
     talk.ana.signal(talk.bea, 1)
     (passed,) = [event for _, event in talk.cluster.one.bus.published if isinstance(event, SignalPassed)]
-    talk.cluster.two.calls.hear(passed)
+    talk.cluster.two.hearing.hear(passed)
     assert len(talk.cluster.two.published.of(CallSignalled)) == 1
 
 
@@ -148,7 +148,7 @@ def test_a_new_signal_does_not_wait_for_a_worker_that_is_dead(talk: Talk) -> Non
         talk.bea.accept(talk.ana.call_id)
         talk.cluster.one.bus.kill()  # so nobody answers
     late = CallSignalled(talk.ana.call_id, talk.ana.id, talk.bea.id, "bea", 1 << 40, {"candidate": None})
-    talk.cluster.three.calls.hear(SignalPassed(late))
+    talk.cluster.three.hearing.hear(SignalPassed(late))
     assert talk.cluster.three.published.of(CallSignalled) == []
     talk.pass_time(2)
     assert talk.cluster.three.published.of(CallSignalled) == [late]
@@ -236,7 +236,7 @@ def test_who_has_not_heard_that_a_call_is_over_reads_it(talk: Talk) -> None:
     assert ends(talk.cluster.two) == []
     talk.pass_time(5)
     assert ends(talk.cluster.two) == [CallEnd.HANGUP]
-    assert talk.cluster.two.calls.seats == {}
+    assert talk.cluster.two.seats.all() == {}
 
 
 def test_who_was_dropped_by_mistake_is_told(talk: Talk) -> None:
@@ -250,11 +250,11 @@ def test_who_was_dropped_by_mistake_is_told(talk: Talk) -> None:
         phone.accept(call.id)
     talk.cluster.two.bus.cut()
     (of_bea,) = [each for each in talk.cluster.three.ledger.get(call.id).participants if each.user_id == "bea"]
-    talk.cluster.three.calls.drop(call.id, of_bea)
+    talk.cluster.three.endings.drop(call.id, of_bea)
     talk.pass_time(5)
     (left,) = talk.cluster.two.published.of(CallParticipantLeft)
     assert (left.participant.id, left.why) == (talk.bea.id, Leaving.LOST)
-    assert talk.cluster.two.calls.seats == {}
+    assert talk.cluster.two.seats.all() == {}
 
 
 def test_who_comes_in_while_the_store_is_read_stays(talk: Talk, overtake: Overtake) -> None:
@@ -262,9 +262,52 @@ def test_who_comes_in_while_the_store_is_read_stays(talk: Talk, overtake: Overta
     talk.bea.connect()
     two = talk.cluster.two
     overtake(two.sweeper.sweep, two.store.calls, "list_all", meanwhile=lambda: talk.bea.accept(talk.ana.call_id))
-    assert [seat.user_id for seat in two.calls.seats.values()] == ["bea"]
+    assert [seat.user_id for seat in two.seats.all().values()] == ["bea"]
     talk.ana.signal(talk.bea, 1)
     assert talk.bea.heard() == ["1"]
+
+
+def test_who_comes_back_while_the_store_is_asked_stays(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = talk.cluster.two
+    real = two.store.calls.list_all
+
+    def list_all() -> list[Call]:
+        talk.bea.accept(talk.ana.call_id)  # once more, with the same connection
+        return real()
+
+    monkeypatch.setattr(two.store.calls, "list_all", list_all)
+    two.sweeper.sweep()
+    assert [seat.connections for seat in two.seats.all().values()] == [2]
+
+
+def test_an_old_connections_end_at_another_worker_means_nothing(talk: Talk) -> None:
+    talk.cluster.one.sweeper.start()
+    talk.cluster.two.bus.cut()  # so it does not hear that Bea has gone elsewhere
+    before = talk.bea.socket_id
+    talk.bea.connect(talk.cluster.three)
+    talk.bea.accept(talk.ana.call_id)
+    talk.cluster.two.calls.disconnect(before)
+    talk.pass_time(60)
+    assert ends(talk.cluster.three) == []
+
+
+def test_who_is_back_is_not_dropped(talk: Talk) -> None:
+    talk.cluster.one.sweeper.start()
+    (of_bea,) = [each for each in talk.cluster.one.ledger.get(talk.ana.call_id).participants if each.user_id == "bea"]
+    talk.bea.disconnect()
+    talk.bea.connect(talk.cluster.three)
+    talk.bea.accept(talk.ana.call_id)
+    talk.cluster.one.endings.drop(talk.ana.call_id, of_bea)
+    assert ends(talk.cluster.one) == []
+
+
+def test_nothing_is_held_longer_than_it_may_be(talk: Talk) -> None:
+    talk.cluster.one.sweeper.start()
+    talk.ana.signal(talk.bea, 1)
+    talk.pass_time(29)
+    assert talk.cluster.one.signals.held == 1
+    talk.pass_time(6)
+    assert talk.cluster.one.signals.held == 0
 
 
 def test_the_same_device_at_another_worker_takes_its_own_place(talk: Talk) -> None:

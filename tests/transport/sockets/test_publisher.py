@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 import socketio
 
+from chatapp.domain.calls import Answer
 from chatapp.domain.events import (
+    CallAnsweredElsewhere,
+    CallSignalled,
     Event,
     GroupCreated,
     MessageSent,
@@ -26,7 +29,7 @@ from chatapp.domain.models import Status
 from chatapp.domain.rooms import EVERYONE, UNBOUNDED, filial_room, is_part
 from chatapp.protocol import outgoing
 from chatapp.protocol.outgoing import Outgoing
-from chatapp.transport.sockets.lost_sessions import LostSessions
+from chatapp.transport.sockets.lost_sessions import LostSessions, Session
 from chatapp.transport.sockets.packet_log import PacketLog
 from chatapp.transport.sockets.publisher import SocketPublisher
 from chatapp.transport.sockets.rooms import SocketRooms
@@ -103,6 +106,35 @@ def test_only_the_rooms_given_hear_it(sockets: Sockets) -> None:
     assert sockets.by() == {"group_created": {"ana-1"}}
     sockets.publisher.deliver(GroupCreated(GROUP), rooms=("user:juan",))
     assert sockets.by() == {}
+
+
+# ---------------------------------------------------------------- calls
+def test_a_call_is_told_to_the_device_that_is_in_it_and_to_its_users_workers(sockets: Sockets) -> None:
+    sockets.rooms.take_part(sockets.sids["maria-2"], "p2", "maria")
+    signal = CallSignalled("call1", "p1", "p2", "maria", 7, {"candidate": None})
+    sockets.publisher.publish(signal)
+    assert sockets.by() == {"call_signal": {"maria-2"}}
+    assert sockets.bus.published == [("user:maria", signal)]
+    sockets.publisher.deliver(signal, rooms=("user:maria",))
+    assert sockets.by() == {"call_signal": {"maria-2"}}
+    sockets.publisher.deliver(signal, rooms=("user:juan",))
+    assert sockets.by() == {}
+
+
+def test_who_is_out_of_a_call_hears_it_no_more_and_no_lost_connection_either(sockets: Sockets) -> None:
+    sockets.rooms.take_part(sockets.sids["maria-2"], "p2", "maria")
+    sockets.lost.keep(Session("pid", "s9", "maria", {"device:p2:maria": 0}, None, 0, 0, 0))
+    assert sockets.lost.hears("device:p2:maria")
+    sockets.rooms.part("p2", "maria")
+    assert not sockets.lost.hears("device:p2:maria")
+    sockets.publisher.deliver(CallSignalled("call1", "p1", "p2", "maria", 7, {"candidate": None}))
+    assert sockets.by() == {}
+
+
+def test_a_users_other_devices_hear_who_answered(sockets: Sockets) -> None:
+    answered = CallAnsweredElsewhere("call1", "pair", "maria", Answer.ACCEPTED, sockets.sids["maria-1"])
+    sockets.publisher.deliver(answered)
+    assert sockets.by() == {"call_answered_elsewhere": {"maria-2"}}
 
 
 def test_each_row_of_an_event_has_rooms_of_its_own(sockets: Sockets) -> None:

@@ -16,7 +16,6 @@ import gevent
 import pytest
 from flask import Flask
 
-from chatapp import wiring
 from chatapp.adapters.local_bus import LocalBus
 from chatapp.adapters.system import SystemClock
 from chatapp.domain.commands import CreateConversation, RemoveParticipant
@@ -37,6 +36,7 @@ from chatapp.transport.sockets.packets import Call
 from chatapp.transport.sockets.publisher import SocketPublisher
 from chatapp.transport.sockets.recovery import Recovery
 from chatapp.transport.sockets.rooms import SocketRooms
+from chatapp.wiring import build_chat
 from tests.e2e.wire import server_texts
 from tests.fakes import FakeBus, JoinedBuses, ManualScheduler
 from tests.transport.authenticators import OPEN, find_no_key
@@ -163,7 +163,9 @@ class Worker:
         self.server = create_socketio(app, settings, self.recovery.log, scheduler).server
         rooms = SocketRooms(self.server, self.recovery.lost)
         publisher = SocketPublisher(self.server, rooms, bus)
-        self.chat = wiring.build_chat(settings, publisher, rooms, bus, self.recovery)
+        self.chat = build_chat(
+            settings, publisher, rooms, bus, self.recovery, clock=scheduler.clock, scheduler=scheduler
+        )
         self.recovery.serve(self.chat, self.server.manager)
         self.namespace = ChatNamespace(
             self.chat,
@@ -203,11 +205,8 @@ class Worker:
 
 # ---------------------------------------------------------------- the stage
 @pytest.fixture
-def scheduler(monkeypatch: pytest.MonkeyPatch) -> ManualScheduler:
-    scheduler = ManualScheduler()
-    monkeypatch.setattr(wiring, "GeventScheduler", lambda: scheduler)
-    monkeypatch.setattr(wiring, "SystemClock", lambda: scheduler.clock)
-    return scheduler
+def scheduler() -> ManualScheduler:
+    return ManualScheduler()
 
 
 Make = Callable[..., Worker]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.e2e.server import Server, running
 
@@ -22,8 +21,14 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+BEEPING = "--use-fake-device-for-media-stream"
+ALLOWED = "--use-fake-ui-for-media-stream"
+"""A microphone that beeps, and a user who lets every page use it."""
+
 WAIT_MS = 15_000
 """For what a busy machine takes its time for; nothing waits that long in vain but a failure."""
+
+pytest.register_assert_rewrite("tests.web.browser.axe")
 
 DESK = {"width": 1280, "height": 800}
 
@@ -38,9 +43,16 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all tests of a module: each finds it without people."""
+    with running(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
 @dataclass
 class Stage:
-    """One server and who is on it. Whatever a page complains of is a failure at the end."""
+    """A server and who is on it. Whatever a page complains of is a failure at the end."""
 
     server: Server
     browser: Browser
@@ -55,15 +67,18 @@ class Stage:
         self.contexts.append(context)
         return context
 
-    def visit(self, context: BrowserContext) -> Page:
+    def visit(self, context: BrowserContext, url: str | None = None) -> Page:
+        """The server's own page, or another one."""
         page = context.new_page()
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self._heard(said.text))
-        page.goto(self.server.url)
+        page.goto(url or self.server.url)
         return page
 
     def sign_in(self, name: str, **options: Any) -> Page:
-        page = self.visit(self.context(**options))
+        return self.sign_in_at(self.visit(self.context(**options)), name)
+
+    def sign_in_at(self, page: Page, name: str) -> Page:
         page.get_by_label("Your name").fill(name)
         page.get_by_label("E-mail").fill(f"{name.lower()}@example.com")
         page.get_by_role("button", name="Start chatting").click()
@@ -76,14 +91,34 @@ class Stage:
             self.complaints.append(text)
 
 
-@pytest.fixture
-def stage(tmp_path: Path, browser: Browser) -> Iterator[Stage]:
-    with running(tmp_path / "server") as server:
-        stage = Stage(server, browser)
-        yield stage
-        for context in stage.contexts:
+    def leave(self) -> None:
+        for context in self.contexts:
             context.close()
+        self.contexts.clear()
+
+    def forget_everybody(self) -> None:
+        if self.server.process.poll() is not None:  # a test has ended it, and then itself
+            self.server.start()
+        for conversation in self.server.get("/api/conversations").json()["conversations"]:
+            self.server.delete(f"/api/conversations/{conversation['id']}")
+        for user in self.server.get("/api/users").json()["users"]:
+            self.server.delete(f"/api/users/{user['id']}")
+
+
+@pytest.fixture
+def stage(server: Server, browser: Browser) -> Iterator[Stage]:
+    stage = Stage(server, browser)
+    yield stage
+    stage.leave()
+    stage.forget_everybody()
     assert stage.complaints == []
+
+
+@pytest.fixture(scope="session")
+def recording_browser(browser: Browser) -> Iterator[Browser]:
+    """A second one, for such a microphone is there for the whole browser or not at all."""
+    with browser.browser_type.launch(executable_path="/usr/bin/chromium", args=[*FLAGS, BEEPING, ALLOWED]) as chromium:
+        yield chromium
 
 
 def open_private(page: Page, name: str) -> None:
@@ -92,6 +127,27 @@ def open_private(page: Page, name: str) -> None:
     expect(page.locator(".conversation-title")).to_contain_text(name)
 
 
+def open_chat(page: Page, name: str) -> None:
+    page.get_by_role("tab", name="Chats").click()
+    page.locator(".sidebar-list .item", has_text=name).click()
+    expect(page.locator(".conversation-title")).to_contain_text(name)
+
+
 def say(page: Page, text: str) -> None:
     page.locator(".composer textarea").fill(text)
     page.keyboard.press("Enter")
+
+
+def bubbles(page: Page) -> Locator:
+    """What has been said, as it stands in the list: without what is still on its way."""
+    return page.locator(".row:not(.row-pending) .content")
+
+
+def unread(page: Page, name: str) -> Locator:
+    return page.locator(".sidebar-list .item", has_text=name).locator(".badge > [aria-hidden]")
+
+
+def choose_in_menu(row: Locator, item: str) -> None:
+    row.hover()
+    row.get_by_role("button", name="More").click()
+    row.page.get_by_role("menuitem", name=item).click()

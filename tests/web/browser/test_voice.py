@@ -13,23 +13,14 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.server import Server, running
 from tests.web.browser import axe
-from tests.web.browser.conftest import FLAGS, Stage, open_private, say
+from tests.web.browser.conftest import ALLOWED, BEEPING, FLAGS, Stage, open_private, say
 
-BEEPING = "--use-fake-device-for-media-stream"
-ALLOWED = "--use-fake-ui-for-media-stream"
 ELSEWHERE = "--host-resolver-rules=MAP chat.test 127.0.0.1"
 
 SENT = ":not(.row-pending)"
 
 TOLERANCE_SECONDS = 1.0
-"""The recorder starts a moment after the clock of a busy machine, and a codec adds some silence."""
-
-
-@pytest.fixture(scope="module")
-def recording_browser(browser: Browser) -> Iterator[Browser]:
-    """A second one, for such a microphone is there for the whole browser or not at all."""
-    with browser.browser_type.launch(executable_path="/usr/bin/chromium", args=[*FLAGS, BEEPING, ALLOWED]) as chromium:
-        yield chromium
+"""The clock shows whole seconds, and a codec adds some silence. A pause of two is still noticed."""
 
 
 @pytest.fixture
@@ -60,13 +51,20 @@ def _pair(stage: Stage, **options: object) -> tuple[Page, Page]:
     return ana, luis
 
 
-def record(page: Page, until: str) -> None:
+def record(page: Page, seconds: int) -> None:
     page.get_by_role("button", name="Record a voice note").click()
-    _wait_for_time(page, until)
+    _wait_for(page, seconds)
 
 
-def _wait_for_time(page: Page, until: str) -> None:
-    expect(page.locator(".voice-time")).to_have_text(until)
+def _wait_for(page: Page, seconds: int) -> None:
+    """Or a little longer: a busy machine may miss a second."""
+    expect(page.locator(".voice-time")).to_have_text(re.compile(f"^0:0[{seconds}-9]$"))
+
+
+def _seconds(time: Locator) -> int:
+    """Of a clock like ``0:04``."""
+    minutes, seconds = time.inner_text().split(":")
+    return int(minutes) * 60 + int(seconds)
 
 
 def _slider(place: Locator) -> Locator:
@@ -95,50 +93,55 @@ def test_a_note_is_recorded_paused_listened_to_gone_on_with_sent_and_heard(
     studio: Stage, pair: tuple[Page, Page]
 ) -> None:
     ana, luis = pair
-    record(ana, "0:02")
+    record(ana, 2)
     ana.get_by_role("button", name="Pause, and listen to it").click()
     panel = ana.get_by_role("group", name="Voice note")
     panel.get_by_role("button", name="Play").click()
     expect(panel.get_by_role("button", name="Pause", exact=True)).to_be_visible()
     expect(panel.get_by_role("button", name="Play")).to_be_visible()  # to its end, and back to the beginning
     ana.get_by_role("button", name="Go on recording").click()
-    _wait_for_time(ana, "0:04")
+    _wait_for(ana, 4)
+    ana.get_by_role("button", name="Pause, and listen to it").click()
+    said = _seconds(panel.locator(".listening-time"))
     ana.get_by_role("button", name="Send").click()
     expect(ana.locator(f".row-own{SENT} .sound")).to_be_visible()
     expect(ana.locator(".composer textarea")).to_be_focused()
 
     message = _sent_file(studio)
     assert (message["messageType"], message["fileType"]) == ("audio", "audio/webm")
-    assert _duration(studio.server, str(message["fileUrl"])) == pytest.approx(4, abs=TOLERANCE_SECONDS)
+    assert _duration(studio.server, str(message["fileUrl"])) == pytest.approx(said + 0.5, abs=TOLERANCE_SECONDS)
 
     sound = luis.locator(".row-other .sound")
-    expect(sound.locator(".listening-time")).to_have_text(re.compile(r"^0:0[345]$"))
+    heard = sound.locator(".listening-time")
+    expect(heard).not_to_have_text("0:00")
+    assert _seconds(heard) == pytest.approx(said, abs=TOLERANCE_SECONDS)
     expect(luis.locator(".sidebar-list .item-preview")).to_have_text("🎤 Voice note")
     sound.get_by_role("button", name="Play").click()
-    expect(_slider(sound)).to_have_attribute("aria-valuenow", "2")
+    expect(_slider(sound)).to_have_attribute("aria-valuenow", re.compile("[1-9]"))
     expect(sound.get_by_role("button", name="Play")).to_be_visible()
     assert "Infinity" not in luis.locator(".messages").inner_html()
 
 
 def test_a_player_is_moved_by_keys_and_pointer_and_made_faster(pair: tuple[Page, Page]) -> None:
     ana, luis = pair
-    record(ana, "0:04")
+    record(ana, 4)
     ana.get_by_role("button", name="Send").click()
     sound = luis.locator(".row-other .sound")
     slider = _slider(sound)
-    expect(slider).to_have_attribute("aria-valuemax", re.compile("[45]"))
+    expect(slider).to_have_attribute("aria-valuemax", re.compile("^[4-9]$"))
+    length = int(slider.get_attribute("aria-valuemax") or "")
     slider.focus()
     luis.keyboard.press("ArrowRight")
     expect(slider).to_have_attribute("aria-valuenow", "1")
-    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^0:01 of 0:0[45]$"))
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^0:01 of 0:0[4-9]$"))
     luis.keyboard.press("End")
-    expect(slider).to_have_attribute("aria-valuenow", slider.get_attribute("aria-valuemax") or "")
+    expect(slider).to_have_attribute("aria-valuenow", str(length))
     luis.keyboard.press("Home")
     expect(slider).to_have_attribute("aria-valuenow", "0")
     box = slider.bounding_box()
     assert box is not None
     luis.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(slider).to_have_attribute("aria-valuenow", "2")
+    assert int(slider.get_attribute("aria-valuenow") or "") == pytest.approx(length / 2, abs=1)
     sound.get_by_role("button", name="Speed 1×").click()
     sound.get_by_role("button", name="Speed 1.5×").click()
     expect(sound.get_by_role("button", name="Speed 2×")).to_be_visible()
@@ -147,7 +150,7 @@ def test_a_player_is_moved_by_keys_and_pointer_and_made_faster(pair: tuple[Page,
 
 def test_whoever_looks_elsewhere_finds_what_was_recorded(studio: Stage, pair: tuple[Page, Page]) -> None:
     ana, luis = pair
-    record(ana, "0:01")
+    record(ana, 1)
     ana.keyboard.press("Escape")
     expect(ana.locator(".welcome")).to_be_visible()
     expect(ana.locator(".sidebar-list .item-preview")).to_have_text("Draft: 🎤 Voice note")
@@ -155,7 +158,7 @@ def test_whoever_looks_elsewhere_finds_what_was_recorded(studio: Stage, pair: tu
     expect(_slider(ana.locator(".voice"))).to_be_visible()
     ana.get_by_role("button", name="Send").click()
     expect(luis.locator(".row-other .sound")).to_be_visible()
-    record(ana, "0:01")
+    record(ana, 1)
     ana.get_by_role("button", name="Discard the voice note").click()
     expect(ana.locator(".composer textarea")).to_be_focused()
     expect(ana.locator(".row-own .sound")).to_have_count(1)
@@ -163,7 +166,7 @@ def test_whoever_looks_elsewhere_finds_what_was_recorded(studio: Stage, pair: tu
 
 def test_a_note_that_is_sent_without_a_server_arrives_when_there_is_one(studio: Stage, pair: tuple[Page, Page]) -> None:
     ana, luis = pair
-    record(ana, "0:01")
+    record(ana, 1)
     studio.server.kill()
     ana.get_by_role("button", name="Send").click()
     expect(ana.locator(".row-pending .card-name")).to_have_text("Voice note")
@@ -188,9 +191,9 @@ def test_the_server_s_limit_ends_a_recording_that_can_still_be_sent(tmp_path: Pa
 def test_a_browser_that_records_mp4_is_heard_as_well(studio: Stage) -> None:
     only_mp4 = "MediaRecorder.isTypeSupported = (type) => type.startsWith('audio/mp4')"
     ana, luis = _pair(studio, script=only_mp4)
-    record(ana, "0:02")
+    record(ana, 2)
     ana.get_by_role("button", name="Send").click()
-    expect(luis.locator(".row-other .sound .listening-time")).to_have_text(re.compile("^0:0[123]$"))
+    expect(luis.locator(".row-other .sound .listening-time")).to_have_text(re.compile("^0:0[2-9]$"))
     message = _sent_file(studio)
     assert (message["messageType"], message["fileType"]) == ("audio", "audio/mp4")
     assert str(message["fileName"]).endswith(".m4a")
@@ -227,7 +230,7 @@ def test_without_a_microphone_a_sentence_says_what_to_do(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(studio: Stage, theme: str) -> None:
     ana, luis = _pair(studio, script=axe.SCRIPT, color_scheme=theme)
-    record(ana, "0:01")
+    record(ana, 1)
     axe.assert_accessible(ana)
     ana.get_by_role("button", name="Pause, and listen to it").click()
     axe.assert_accessible(ana)

@@ -72,19 +72,12 @@ def tell(server: Server, conversation: str, content: str) -> None:
     _post(server, "Luis", "/api/messages", {"conversationId": conversation, "senderId": "luis", "content": content})
 
 
-def visit(stage: Stage, host: HostPage, query: str = "", **options: Any) -> Page:
-    server, host_url = stage.server, host.url
-    stage.server = _Elsewhere(host_url + "/" + query)  # type: ignore[assignment]
-    page = stage.visit(stage.context(**options))
-    stage.server = server
-    return page
-
-
-class _Elsewhere:
-    """Where a stage's pages are visited instead of at its server."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
+def visit(stage: Stage, host: HostPage, query: str = "", *, clock: bool = False, **options: Any) -> Page:
+    """``clock``: the page's time can be moved."""
+    context = stage.context(**options)
+    if clock:
+        context.clock.install()
+    return stage.visit(context, f"{host.url}/{query}")
 
 
 def expect_told(page: Page, name: str, detail: str | re.Pattern[str]) -> None:
@@ -162,13 +155,16 @@ def test_the_whole_client_is_there_without_a_conversation(embedded: Stage, host:
 
 def test_what_is_folded_away_stays_unread(embedded: Stage, host: HostPage, group: str) -> None:
     host.attributes = f'conversation="{group}" hidden'
-    page = visit(embedded, host)
+    page = visit(embedded, host, clock=True)
     expect_told(page, "unread", '{"count":1}')
     tell(embedded.server, group, "Hello?")
     expect_told(page, "unread", '{"count":2}')
+    page.clock.run_for(2000)  # whoever sees a message has read it within 300 ms
+    tell(embedded.server, group, "Anybody?")
+    expect_told(page, "unread", '{"count":3}')
     page.evaluate("document.querySelector('chatapp-widget').hidden = false")
     expect_told(page, "unread", '{"count":0}')
-    expect(page.locator(".row-other .content").last).to_have_text("Hello?")
+    expect(page.locator(".row-other .content").last).to_have_text("Anybody?")
 
 
 def test_a_page_that_is_not_listed_says_so(tmp_path: Path, browser: Browser, host: HostPage) -> None:
@@ -208,6 +204,23 @@ def test_a_server_that_is_not_there_yet_is_waited_for(embedded: Stage, host: Hos
     expect(page.get_by_role("status")).to_have_text("Connecting…")
     embedded.server.start()
     expect(page.locator(".me-name")).to_have_text("Ana")
+
+
+def test_a_voice_note_is_recorded_and_heard_there(
+    embedded: Stage, recording_browser: Browser, host: HostPage, group: str
+) -> None:
+    host.attributes = f'conversation="{group}"'
+    embedded.browser = recording_browser
+    page = visit(embedded, host)
+    page.get_by_role("button", name="Record a voice note").click()
+    expect(page.locator(".voice-time")).to_have_text(re.compile("^0:0[1-9]$"))
+    page.get_by_role("button", name="Send").click()
+    sound = page.locator(f".row-own{SENT} .sound")
+    expect(sound.locator(".listening-time")).to_have_text(re.compile("^0:0[1-9]$"))
+    sound.get_by_role("button", name="Play").click()
+    expect(sound.get_by_role("button", name="Pause")).to_be_visible()
+    expect(sound.get_by_role("button", name="Play")).to_be_visible()
+    expect(sound.get_by_role("alert")).to_have_count(0)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

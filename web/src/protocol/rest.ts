@@ -1,7 +1,7 @@
 import type { Proof } from './proof';
 import { Refused, Unreachable } from './refused';
 import type {
-  Conversation, Conversations, HttpError, Message, MessageWithReplies, MessagesRead, ParticipantsAdded, User, Users,
+  Conversation, Conversations, HttpError, Message, MessageWithReplies, MessagesRead, ParticipantsAdded, ReadMarks, User, Users,
 } from './types.gen';
 
 export interface Page {
@@ -33,6 +33,10 @@ export class Rest {
 
   conversation(id: string): Promise<Conversation> {
     return this.get(`/api/conversations/${encodeURIComponent(id)}`);
+  }
+
+  readMarks(conversationId: string): Promise<ReadMarks> {
+    return this.get(`/api/conversations/${encodeURIComponent(conversationId)}/read-marks`);
   }
 
   history(conversationId: string, page: Page): Promise<Message[]> {

@@ -18,6 +18,13 @@ export type AllConversations = {
   conversations: (Conversation)[];
 };
 
+export type Backlog = {
+  /** Conversations and the like in which events wait */
+  lanes: number;
+  /** Since when the oldest of them waits */
+  oldestAt: string | null;
+};
+
 export type BatchDeleted = {
   /** For people, in the document's words */
   message: string;
@@ -198,6 +205,14 @@ export type Change = {
   throughSeq: number | null;
 };
 
+export type ChangeWebhook = {
+  url?: string;
+  description?: string;
+  /** Empty: all of them */
+  eventTypes?: ("user.created" | "conversation.created" | "conversation.participants_changed" | "message.sent" | "message.edited" | "message.deleted" | "message.read" | "file.uploaded" | "call.ended")[];
+  enabled?: boolean;
+};
+
 export type Changes = {
   conversationId: string;
   /** Ask for what came after it next time */
@@ -250,6 +265,13 @@ export type CreateGroup = {
   createdBy?: string;
 };
 
+export type CreateWebhook = {
+  url: string;
+  description?: string;
+  /** Empty: all of them */
+  eventTypes?: ("user.created" | "conversation.created" | "conversation.participants_changed" | "message.sent" | "message.edited" | "message.deleted" | "message.read" | "file.uploaded" | "call.ended")[];
+};
+
 export type DeleteMessage = {
   messageId: string;
   userId?: string;
@@ -259,6 +281,26 @@ export type DeletedCount = {
   /** For people, in the document's words */
   message: string;
   deletedCount: number;
+};
+
+export type Deliveries = {
+  deliveries: (Delivery)[];
+};
+
+export type Delivery = {
+  id: string;
+  /** The header webhook-id */
+  eventId: string;
+  eventType: "user.created" | "conversation.created" | "conversation.participants_changed" | "message.sent" | "message.edited" | "message.deleted" | "message.read" | "file.uploaded" | "call.ended" | "webhook.test";
+  attempt: number;
+  at: string;
+  /** failed is tried again, exhausted is not */
+  outcome: "delivered" | "failed" | "exhausted";
+  /** Null when there was no answer */
+  status: number | null;
+  error: string | null;
+  durationMs: number;
+  nextAttemptAt: string | null;
 };
 
 export type Description = {
@@ -288,6 +330,21 @@ export type ErrorEvent = {
   retryAfterMs?: number;
   /** The client's event that failed */
   event: string;
+};
+
+export type Event = {
+  id: string;
+  event: "user.created" | "conversation.created" | "conversation.participants_changed" | "message.sent" | "message.edited" | "message.deleted" | "message.read" | "file.uploaded" | "call.ended";
+  /** As in the webhook's body */
+  data: Record<string, unknown>;
+  timestamp: string;
+};
+
+export type Events = {
+  events: (Event)[];
+  /** Ask for what came `after` it next time */
+  cursor: string;
+  hasMore: boolean;
 };
 
 export type Failure = {
@@ -540,6 +597,12 @@ export type PaginationMetadata = {
   next_page?: number;
 };
 
+export type ParticipantMark = {
+  userId: string;
+  lastReadSeq: number;
+  lastReadAt: string | null;
+};
+
 export type ParticipantsAdded = {
   id: string;
   type: "private" | "group";
@@ -587,6 +650,12 @@ export type ReadChange = {
   timestamp: string;
 };
 
+export type ReadMarks = {
+  conversationId: string;
+  /** Of each participant */
+  readMarks: (ParticipantMark)[];
+};
+
 export type ReaderBody = {
   userId: string;
 };
@@ -604,6 +673,18 @@ export type RefreshToken = {
 export type Refusal = {
   ok: false;
   error: Failure;
+};
+
+export type Replay = {
+  ids?: (string)[];
+  from?: string;
+  /** Without it: now */
+  to?: string;
+};
+
+export type Replayed = {
+  /** How many are told again */
+  events: number;
 };
 
 export type Replies = {
@@ -899,6 +980,64 @@ export type UsersAdded = {
   updatedParticipants: (string)[];
   participantCount: number;
   timestamp: string;
+};
+
+export type Webhook = {
+  id: string;
+  url: string;
+  description: string;
+  /** Empty: all of them */
+  eventTypes: (string)[];
+  enabled: boolean;
+  /** by_hand, gone (it answered 410) or failing (it took nothing for 76 hours) */
+  disabledReason: string | null;
+  /** For v1a signatures, the newest first */
+  publicKeys: (string)[];
+  createdAt: string;
+  updatedAt: string;
+  /** To a minute or so */
+  lastSuccessAt: string | null;
+};
+
+export type WebhookDetails = {
+  id: string;
+  url: string;
+  description: string;
+  /** Empty: all of them */
+  eventTypes: (string)[];
+  enabled: boolean;
+  /** by_hand, gone (it answered 410) or failing (it took nothing for 76 hours) */
+  disabledReason: string | null;
+  /** For v1a signatures, the newest first */
+  publicKeys: (string)[];
+  createdAt: string;
+  updatedAt: string;
+  /** To a minute or so */
+  lastSuccessAt: string | null;
+  backlog: Backlog;
+};
+
+export type WebhookWithSecret = {
+  id: string;
+  url: string;
+  description: string;
+  /** Empty: all of them */
+  eventTypes: (string)[];
+  enabled: boolean;
+  /** by_hand, gone (it answered 410) or failing (it took nothing for 76 hours) */
+  disabledReason: string | null;
+  /** For v1a signatures, the newest first */
+  publicKeys: (string)[];
+  createdAt: string;
+  updatedAt: string;
+  /** To a minute or so */
+  lastSuccessAt: string | null;
+  /** For v1 signatures: whsec_…; nobody is shown it again */
+  secret: string;
+};
+
+export type Webhooks = {
+  webhooks: (Webhook)[];
 };
 
 /** What a client may send: an event's payload, and the data of its good acknowledgement. */

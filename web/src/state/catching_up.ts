@@ -38,12 +38,6 @@ export class CatchingUp {
     await this.#sync([{ conversationId, rev: rev ?? this.inbox.get(conversationId)?.rev ?? 0 }]);
   }
 
-  /** The last read marks of the others, which only changes tell. */
-  async marks(conversationId: string, rev: number): Promise<void> {
-    const recent = Math.max(0, rev - 100);
-    await this.#sync([{ conversationId, rev: recent }]);
-  }
-
   #missed({ conversationId, rev }: RoomState): Asked[] {
     const timeline = this.#worthKeeping(conversationId, rev);
     const known = Math.min(this.inbox.get(conversationId)?.rev ?? 0, timeline?.rev ?? Infinity);

@@ -164,10 +164,20 @@ export class Chat {
       await this.#readInbox();
       this.#resumed();
       await this.#catchingUp.joinAll(this.inbox.sorted.peek().slice(0, ROOMS_MAX).map(({ id }) => id));
-      await this.#readOpened();
+      await this.#readOpenedFirst();
       await this.people.load();
     } catch (error) {
       this.#beginFailed(error);
+    }
+  }
+
+  /** What an address names may be nobody's, or closed to this user: then the rest goes on without it. */
+  async #readOpenedFirst(): Promise<void> {
+    try {
+      await this.#readOpened();
+    } catch (error) {
+      if (!(error instanceof Refused) || isPassing(error)) throw error;
+      void this.open(null);
     }
   }
 
@@ -203,7 +213,7 @@ export class Chat {
         return;
       }
       await this.histories.load(conversationId, room.rev, room.unreadCount);
-      await this.#catchingUp.marks(conversationId, room.rev);
+      await this.histories.loadMarks(conversationId);
     });
   }
 
@@ -290,14 +300,14 @@ export class Chat {
   async #known(conversationId: string): Promise<void> {
     try {
       if (!this.inbox.get(conversationId)) await this.#readInbox();
-      await this.#catchingUp.join(conversationId);
+      await this.#catchingUp.joinAll([conversationId]); // what was said while the list was read, too
     } catch {
       // the next connection reads them all
     }
   }
 
   #hear(conversationId: string): void {
-    this.#catchingUp.join(conversationId).catch(() => undefined);
+    this.#catchingUp.joinAll([conversationId]).catch(() => undefined);
   }
 
   #gone(conversationId: string): void {

@@ -13,7 +13,7 @@ export class Histories {
   readonly #timelines = new Map<string, Timeline>();
   readonly #flights = new SingleFlight();
 
-  constructor(private readonly rest: Pick<Rest, 'history' | 'message'>) {}
+  constructor(private readonly rest: Pick<Rest, 'history' | 'message' | 'readMarks'>) {}
 
   of(conversationId: string): Timeline {
     const known = this.#timelines.get(conversationId);
@@ -38,6 +38,12 @@ export class Histories {
       const page = await this.rest.history(conversationId, { limit });
       this.of(conversationId).start(page, { rev, limit });
     });
+  }
+
+  /** How far everybody has read. */
+  async loadMarks(conversationId: string): Promise<void> {
+    const { readMarks } = await this.rest.readMarks(conversationId);
+    for (const { userId, lastReadSeq } of readMarks) this.of(conversationId).mark(userId, lastReadSeq);
   }
 
   /** One page more, upwards. */

@@ -21,9 +21,9 @@ export function captionOf({ messageType, content, fileUrl }: Message): string | 
   return content;
 }
 
-/** What our clients call a file that was recorded in the chat. */
+/** What clients call a file that was recorded in the chat: this one, and those before it. */
 export function isVoiceNote(fileName: string | null): boolean {
-  return /^voice-\d{4}-\d\d-\d\d-\d{4}\./.test(fileName ?? '');
+  return /^(voice|audio)(-note)?(-[\d-]+)?\.\w+$/.test(fileName ?? '');
 }
 
 /** Whoever is on the other side of a private conversation. */

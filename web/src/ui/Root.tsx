@@ -83,13 +83,12 @@ function isOursOrNobodys(root: HTMLElement): boolean {
 
 /** The chosen theme, or the system's as it changes. */
 function useTheme({ preferences }: Services): 'light' | 'dark' {
-  const dark = useSignal(false);
+  const query = useMemo(() => matchMedia('(prefers-color-scheme: dark)'), []);
+  const dark = useSignal(query.matches);
   useEffect(() => {
-    const query = matchMedia('(prefers-color-scheme: dark)');
     const follow = () => (dark.value = query.matches);
-    follow();
     query.addEventListener('change', follow);
     return () => query.removeEventListener('change', follow);
-  }, [dark]);
+  }, [query, dark]);
   return preferences.theme.value ?? (dark.value ? 'dark' : 'light');
 }

@@ -19,7 +19,7 @@ import { notify } from './notifying';
 export class Services {
   readonly preferences = new Preferences(localStorage, navigator.languages);
   /** Who has signed in here; in open mode only. */
-  readonly session = new Remembered<Me | null>(localStorage, 'chatapp.session', null);
+  readonly session: Remembered<Me | null>;
   /** The one conversation that a guest on another's page shows; null: all of them. */
   readonly only = signal<string | null>(null);
   /** Whose chat it is at the moment. */
@@ -30,6 +30,7 @@ export class Services {
   readonly #closed = new AbortController();
 
   constructor(readonly base: string, readonly config: ServerConfig, host: Host | undefined) {
+    this.session = new Remembered<Me | null>(localStorage, this.#named('chatapp.session'), null);
     this.host = config.authMode === 'jwt' ? new HostProof(host) : null;
     this.rest = new Rest(base, this.proof, () => this.preferences.language.peek());
     this.links = new FileLinks(this.rest, config.authMode === 'jwt');
@@ -54,7 +55,7 @@ export class Services {
     const tabs = new Tabs(`chatapp outbox ${me.id}`, () => void chat.outbox.load());
     const wire = new SocketWire({ url: this.base, path: this.config.socketPath, proof: this.proof, userId: me.id });
     const chat: Chat = new Chat({
-      me, wire, rest: this.rest, upload: uploader(this.rest), store: new IndexedDbOutbox(this.#database()), shelf: localStorage,
+      me, wire, rest: this.rest, upload: uploader(this.rest), store: new IndexedDbOutbox(this.#named('chatapp')), shelf: localStorage,
       lock: tabLock, now: Date.now, newId, tellTabs: () => tabs.tell(),
       onNotice: (notice) => {
         const { only } = this;
@@ -77,8 +78,8 @@ export class Services {
     }];
   }
 
-  /** One for each server: a page of another origin may show the chats of several. */
-  #database(): string {
-    return this.base === location.origin ? 'chatapp' : `chatapp ${this.base}`;
+  /** For each server its own: a page of another origin may show the chats of several. */
+  #named(name: string): string {
+    return this.base === location.origin ? name : `${name} ${this.base}`;
   }
 }

@@ -13,6 +13,7 @@ class Server {
   entry = anEntry({ lastSeq: 3, rev: 3, lastReadSeq: 3 });
   changes: Change[] = [];
   asked: string[] = [];
+  readMarks = [{ userId: 'marta', lastReadSeq: 2, lastReadAt: null }];
 
   readonly rest = {
     users: () => Promise.resolve({ users: [aUser('luis')] }),
@@ -22,6 +23,7 @@ class Server {
       const found = this.history.filter(({ seq }) => seq < (before ?? Infinity) && seq > (after ?? 0));
       return Promise.resolve(after === undefined ? found.slice(-limit) : found.slice(0, limit));
     },
+    readMarks: (conversationId: string) => Promise.resolve({ conversationId, readMarks: this.readMarks }),
     message: (id: string) => Promise.resolve({ ...this.history.find((each) => each.id === id)!, replies: [], repliesCount: 0 }),
   } as unknown as Rest;
 
@@ -200,6 +202,23 @@ describe('the chat', () => {
     expect(wire.payloads('join_room')).toContainEqual({ conversationId: 'c2' });
   });
 
+  it('counts what is said in such a conversation before it is heard live', async () => {
+    await connect();
+    const c2 = anEntry({ id: 'c2', type: 'private', participants: [ME, 'marta'], unreadCount: 1, lastSeq: 1, rev: 1 });
+    server.inbox = () => {
+      const before = [server.entry, c2];
+      server.entry = { ...server.entry, rev: 2 };
+      server.changes = [{ ...NO_CHANGE, rev: 2, type: 'message', message: aMessage(2, { conversationId: 'c2', senderId: 'marta' }) }];
+      return before;
+    };
+    wire.hear('unread_message_private', {
+      conversationId: 'c2', messageId: 'x1', senderId: 'marta', senderName: 'Marta', senderAvatar: null,
+      messagePreview: 'hola', timestamp: '2026-03-10T13:00:00.000Z', unreadCount: 1,
+    });
+    await settled();
+    expect(chat.inbox.get('c2')).toMatchObject({ lastSeq: 2, unreadCount: 2 });
+  });
+
   it('tells of a message that the user does not see, once, and never of their own', async () => {
     await opened();
     wire.hear('message_received', aMessage(4));
@@ -243,6 +262,7 @@ describe('the chat', () => {
 
   it('knows up to where others have read', async () => {
     await opened();
+    expect(chat.histories.of('c1').marks.value.get('marta')).toBe(2);
     wire.hear('read_receipt', { conversationId: 'c1', userId: 'marta', timestamp: '', lastReadSeq: 3 });
     expect(chat.histories.of('c1').marks.value.get('marta')).toBe(3);
   });
@@ -268,6 +288,15 @@ describe('the chat', () => {
     wire.answers.user_join = () => Promise.reject(new Refused('identity_mismatch', 'somebody else', {}));
     await connect();
     expect([chat.status.value, chat.refusal.value?.code]).toEqual(['refused', 'identity_mismatch']);
+  });
+
+  it('goes on without a conversation that it may not read', async () => {
+    const { join_room: join } = wire.answers;
+    wire.answers.join_room = (asked) => asked.conversationId === 'of-others'
+      ? Promise.reject(new Refused('not_a_participant', 'not yours', {})) : join!(asked);
+    void chat.open('of-others');
+    await connect();
+    expect([chat.status.value, chat.opened.value]).toEqual(['online', null]);
   });
 
   it('begins again by itself when an engine was down', async () => {

@@ -89,7 +89,7 @@ describe('sounds', () => {
   );
 
   it('that were recorded here are told from others by their name', () => {
-    expect(isVoiceNote(voiceName('audio/webm', new Date()))).toBe(true);
+    expect([isVoiceNote(voiceName('audio/webm', new Date())), isVoiceNote('voice-note.webm'), isVoiceNote('audio.wav')]).toEqual([true, true, true]);
     expect([isVoiceNote('voice-of-the-people.mp3'), isVoiceNote('song.mp3'), isVoiceNote(null)]).toEqual([false, false, false]);
   });
 });

@@ -5,7 +5,7 @@ import { seenOf } from '../format';
 import { texts } from '../i18n';
 import { companionOf, titleOf } from '../names';
 import { Avatar } from '../parts/Avatar';
-import { Confirm, Dialog } from '../parts/Dialog';
+import { Confirm, Dialog, useFocusBack } from '../parts/Dialog';
 import { Icon } from '../parts/Icon';
 import { sentenceOf } from '../problems';
 import { GroupFields } from '../sidebar/NewGroup';
@@ -17,6 +17,7 @@ type Step = 'overview' | 'rename' | 'add' | 'leave';
 /** Who this is, or who is in the group and what can be done about it. */
 export function Details({ entry, onClose }: { entry: InboxEntry; onClose: () => void }) {
   const [step, setStep] = useState<Step>('overview');
+  useFocusBack();
   const back = () => setStep('overview');
   switch (step) {
     case 'overview': return <Overview entry={entry} onStep={setStep} onClose={onClose} />;

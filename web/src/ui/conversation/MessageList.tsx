@@ -38,9 +38,10 @@ export function MessageList({ entry }: { entry: InboxEntry }) {
   const list = useRef<VirtualizerHandle>(null);
   const highlighted = useSignal<string | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
-  const bottom = useBottom(entry.id, rows, { scroller, content, list });
-  const shift = usePrepended(rows);
   const loaded = timeline.loaded.value;
+  const isShown = loaded && rows.length > 0;
+  const bottom = useBottom(entry.id, rows, isShown, { scroller, content, list });
+  const shift = usePrepended(rows);
 
   const [loading, setLoading] = useState(false);
   const loadOlder = useCallback(() => {
@@ -57,7 +58,7 @@ export function MessageList({ entry }: { entry: InboxEntry }) {
         setProblem(texts().originalGone);
         return;
       }
-      bottom.release();
+      bottom.leave();
       highlighted.value = message.id;
       setTimeout(() => (highlighted.value = null), HIGHLIGHT_MS);
       requestAnimationFrame(() => {
@@ -90,7 +91,7 @@ export function MessageList({ entry }: { entry: InboxEntry }) {
       <div class="messages-scroll" ref={scroller} tabIndex={0} role="group" aria-label={t.messages} onKeyDown={keys.onKeyDown}>
         {!loaded && <div class="messages-loading" role="status"><span class="spinner" /><span class="hidden">{t.connecting}</span></div>}
         {loaded && rows.length === 0 && <Empty icon="chat" title={t.sayHello} text={t.startOf} />}
-        {loaded && rows.length > 0 && (
+        {isShown && (
           <>
             <div class="messages-space" />
             {loading && <p class="messages-older" role="status"><span>{t.loadingOlder}</span></p>}
@@ -151,7 +152,7 @@ function usePrepended(rows: readonly Row[]): boolean {
  * scrolls by itself too, when rows turn out to be taller or smaller; then its whole height is another.
  */
 function useBottom(
-  conversationId: string, rows: readonly Row[],
+  conversationId: string, rows: readonly Row[], isShown: boolean,
   { scroller, content, list }: {
     scroller: { current: HTMLDivElement | null };
     content: { current: HTMLDivElement | null };
@@ -161,23 +162,24 @@ function useBottom(
   const { chat } = useApp();
   const [at, setAt] = useState(true);
   const sticks = useRef(true);
+  const leaves = useRef(false);
   const begun = useRef(false);
   const before = useRef({ scrollTop: 0, scrollHeight: 0 });
-  const hasRows = rows.length > 0;
   const lastKey = rows.at(-1)?.key;
 
   const toEnd = () => {
-    const element = scroller.current!;
-    element.scrollTop = element.scrollHeight;
+    const element = scroller.current;
+    if (element) element.scrollTop = element.scrollHeight;
   };
   const go = useCallback(() => {
     sticks.current = true;
+    leaves.current = false;
     setAt(true);
     toEnd();
   }, []);
 
   useLayoutEffect(() => {
-    if (!hasRows) return;
+    if (!isShown) return;
     const line = rows.findIndex((row) => row.kind === 'line');
     if (!begun.current && line >= 0) {
       begun.current = true;
@@ -187,15 +189,15 @@ function useBottom(
     }
     begun.current = true;
     if (sticks.current || rows.at(-1)?.kind === 'pending') go();
-  }, [lastKey, hasRows]);
+  }, [lastKey, isShown]);
 
   useEffect(() => {
-    if (!hasRows) return;
+    if (!isShown) return;
     const resized = new ResizeObserver(() => sticks.current && toEnd());
     resized.observe(scroller.current!);
     resized.observe(content.current!);
     return () => resized.disconnect();
-  }, [hasRows]);
+  }, [isShown]);
 
   const isOnScreen = useOnScreen(scroller);
   useEffect(() => {
@@ -212,13 +214,21 @@ function useBottom(
   }, [at, isOnScreen, chat, conversationId]);
 
   const scrolled = () => {
-    const { scrollTop, scrollHeight, clientHeight } = scroller.current!;
-    if (scrollHeight - scrollTop - clientHeight < BOTTOM_WITHIN_PX) sticks.current = true;
-    else if (scrollTop < before.current.scrollTop && scrollHeight === before.current.scrollHeight) sticks.current = false;
+    if (!scroller.current) return;
+    const { scrollTop, scrollHeight, clientHeight } = scroller.current;
+    const isNear = scrollHeight - scrollTop - clientHeight < BOTTOM_WITHIN_PX;
+    const wentUp = scrollTop < before.current.scrollTop && scrollHeight === before.current.scrollHeight;
+    if (isNear && !leaves.current) sticks.current = true;
+    else if (!isNear && (wentUp || leaves.current)) sticks.current = leaves.current = false;
     before.current = { scrollTop, scrollHeight };
-    setAt(sticks.current);
+    setAt(isNear || sticks.current);
   };
-  return { at, go, scrolled, release: () => void (sticks.current = false) };
+  /** On the way to elsewhere. */
+  const leave = () => {
+    sticks.current = false;
+    leaves.current = true;
+  };
+  return { at, go, scrolled, leave };
 }
 
 /** On another's page the chat may be folded away, or further down: then nobody reads it. */

@@ -1,11 +1,12 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { useApp } from '../app';
 import { texts } from '../i18n';
 import { IconButton } from './IconButton';
 
 /**
- * A modal dialog: the browser's own holds the focus inside and gives it back to where it was. It is there as long as it
- * is rendered; `onClose` is asked when the user wants it gone.
+ * A modal dialog: the browser's own holds the focus inside. It goes back to where it was, or, where that is gone, to what
+ * it was in, as a message whose menu has deleted it. It is there as long as it is rendered; `onClose` is asked when the user wants it gone.
  */
 export function Dialog({ title, onClose, children, wide = false, plain = false, ringing = false }: {
   title: string;
@@ -17,13 +18,19 @@ export function Dialog({ title, onClose, children, wide = false, plain = false, 
   /** Somebody calls: no page-wide picture, and a click beside it changes nothing. */
   ringing?: boolean;
 }) {
+  const { find, mayFocus } = useApp();
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   useEffect(() => {
-    const { activeElement: before } = dialog.current!.getRootNode() as Document | ShadowRoot;
-    dialog.current!.showModal();
+    const element = dialog.current!;
+    const before = find(':focus');
+    const around = before?.parentElement?.closest<HTMLElement>('[tabindex]');
+    element.showModal();
     return () => {
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      element.close(); // what is behind an open one takes no focus
+      queueMicrotask(() => {
+        if (!find(':focus') && mayFocus()) (before?.isConnected ? before : around)?.focus();
+      });
     };
   }, []);
   return (
@@ -48,6 +55,15 @@ export function Dialog({ title, onClose, children, wide = false, plain = false, 
       </div>
     </dialog>
   );
+}
+
+/** For what shows one dialog after another: in the end the focus goes back to where it was before the first. */
+export function useFocusBack(): void {
+  const { find, mayFocus } = useApp();
+  const [before] = useState(() => find(':focus'));
+  useEffect(() => () => queueMicrotask(() => {
+    if (!find(':focus') && mayFocus()) before?.focus();
+  }), []);
 }
 
 /** Asks before something that cannot be taken back. `onYes` may take its time; a failure is shown and can be tried again. */

@@ -1,4 +1,4 @@
-import { effect } from '@preact/signals';
+import { computed, effect } from '@preact/signals';
 import { render, type VNode } from 'preact';
 import type { ServerConfig } from '../../protocol/config';
 import { LANGUAGES, spoken, type Language, type Theme } from '../../state/preferences';
@@ -99,6 +99,7 @@ export class ChatappWidget extends HTMLElement {
 
   #tellChanges(services: Services, signal: AbortSignal): void {
     let wasIn = false;
+    const unread = computed(() => unreadOf(services));
     const ends = [
       effect(() => {
         const chat = services.current.value;
@@ -107,8 +108,7 @@ export class ChatappWidget extends HTMLElement {
         wasIn = chat !== null;
       }),
       effect(() => {
-        const [chat, only] = [services.current.value, services.only.value];
-        if (chat?.ready.value) this.#tell('unread', { count: only === null ? chat.unreadTotal.value : (chat.inbox.get(only)?.unreadCount ?? 0) });
+        if (unread.value !== null) this.#tell('unread', { count: unread.value });
       }),
       effect(() => {
         const refusal = services.current.value?.refusal.value;
@@ -148,6 +148,13 @@ export class ChatappWidget extends HTMLElement {
     Reflect.deleteProperty(this, name);
     this[name] = value;
   }
+}
+
+/** In what is shown; null as long as nobody knows. */
+function unreadOf({ current, only }: Services): number | null {
+  const chat = current.value;
+  if (!chat?.ready.value) return null;
+  return only.value === null ? chat.unreadTotal.value : (chat.inbox.get(only.value)?.unreadCount ?? 0);
 }
 
 function languageOf(tag: string): Language | null {

@@ -6,10 +6,12 @@ import { Icon } from '../../parts/Icon';
 import { Waveform } from './Waveform';
 
 /** Play, pause, where it is, how long it is: the same for what was sent and for what was just recorded. */
-export function Listening({ player, track, bars, onToggle = () => track && player.toggle(track), children }: {
+export function Listening({ player, track, seconds: length, bars, onToggle = () => track && player.toggle(track), children }: {
   player: Player;
   /** Undefined as long as it is not known where the sound can be had. */
   track: Track | undefined;
+  /** How long it is; null where only playing will tell. */
+  seconds: number | null;
   bars: readonly number[];
   onToggle?: () => void;
   children?: ComponentChildren;
@@ -18,7 +20,7 @@ export function Listening({ player, track, bars, onToggle = () => track && playe
   const isCurrent = track !== undefined && player.isCurrent(track.key);
   const plays = isCurrent && player.playing.value;
   const at = isCurrent ? player.at.value : 0;
-  const seconds = (isCurrent ? player.seconds.value : null) ?? track?.seconds ?? null;
+  const seconds = (isCurrent ? player.seconds.value : null) ?? length;
   return (
     <div class="listening" dir="ltr">
       <button

@@ -18,7 +18,8 @@ export default function Sound({ message }: { message: Message }) {
   const fileUrl = message.fileUrl ?? '';
   const url = useFileUrl(message.fileUrl);
   const heard = useHeard(message.id, url, message.fileSize);
-  const trackAt = (where: string) => ({ key: message.id, url: where, seconds: heard?.seconds ?? null });
+  const seconds = heard?.seconds ?? null;
+  const trackAt = (where: string) => ({ key: message.id, url: where, seconds });
   const toggle = async () => {
     const signed = links.ready(fileUrl) ?? (await links.sign(fileUrl)); // the URL may have expired since it was shown
     if (signed !== null) player.toggle(trackAt(signed));
@@ -27,7 +28,10 @@ export default function Sound({ message }: { message: Message }) {
   return (
     <div class="sound" role="group" aria-label={named ?? t.voiceNote}>
       {named && <span class="sound-name">{named}</span>}
-      <Listening player={player} track={url === undefined ? undefined : trackAt(url)} bars={heard?.bars ?? UNKNOWN_BARS} onToggle={() => void toggle()}>
+      <Listening
+        player={player} track={url === undefined ? undefined : trackAt(url)} seconds={seconds}
+        bars={heard?.bars ?? UNKNOWN_BARS} onToggle={() => void toggle()}
+      >
         <Speed speed={player.speed.value} onChange={() => player.changeSpeed()} />
       </Listening>
       {player.isCurrent(message.id) && player.failed.value && (

@@ -15,6 +15,9 @@ import { BrowserMicrophone } from './microphone';
 import { playerOf } from './player';
 import { Bars, BARS } from './Waveform';
 
+/** As many as a wide screen has room for. */
+const METER_BARS = 120;
+
 const guarded = new WeakSet<Chat>();
 
 /** Begins a voice note; nothing else is heard meanwhile. */
@@ -80,7 +83,7 @@ export default function VoiceNote({ recorder, conversationId, reply }: {
       <Advice phase={phase} />
       {problem && <p class="problem" role="alert">{problem}</p>}
       <div class="voice-line">
-        <IconButton icon="trash" label={phase.is === 'failed' ? t.close : t.discardRecording} onClick={discard} />
+        <IconButton icon={phase.is === 'failed' ? 'close' : 'trash'} label={phase.is === 'failed' ? t.close : t.discardRecording} onClick={discard} />
         <Middle phase={phase} recorder={recorder} conversationId={conversationId} />
         {phase.is === 'failed'
           ? <button type="button" class="button button-primary" data-main onClick={() => void recorder.start()}>{t.tryAgain}</button>
@@ -141,13 +144,13 @@ function Field({ children }: { children: ComponentChildren }) {
 
 /** The time, and how loud it has been lately. */
 function Meter({ recorder }: { recorder: Recorder }) {
-  const levels = recorder.levels.value.slice(-BARS);
+  const levels = recorder.levels.value.slice(-METER_BARS);
   const time = clockOf(recorder.elapsedMs.value / 1000);
   return (
     <>
       <span class="voice-dot" aria-hidden="true" />
       <span class="voice-time" role="timer" aria-label={texts().recordedTime(time)}>{time}</span>
-      <span class="voice-meter" dir="ltr"><Bars bars={[...Array.from({ length: BARS - levels.length }, () => 0), ...levels]} /></span>
+      <span class="voice-meter" dir="ltr"><Bars bars={[...Array.from({ length: METER_BARS - levels.length }, () => 0), ...levels]} end /></span>
     </>
   );
 }
@@ -165,6 +168,7 @@ function Review({ note, conversationId }: { note: Note; conversationId: string }
       URL.revokeObjectURL(made);
     };
   }, [note]);
-  const track = url === undefined ? undefined : { key: `recording ${conversationId}`, url, seconds: note.durationMs / 1000 };
-  return <Listening player={player} track={track} bars={bars} />;
+  const seconds = note.durationMs / 1000;
+  const track = url === undefined ? undefined : { key: `recording ${conversationId}`, url, seconds };
+  return <Listening player={player} track={track} seconds={seconds} bars={bars} />;
 }

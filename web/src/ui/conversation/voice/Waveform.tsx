@@ -7,10 +7,10 @@ export const BARS = 40;
 const HEIGHT = 28;
 const LEAST = 1.5;
 
-/** The loudness of a sound, over its length. */
-export function Bars({ bars }: { bars: readonly number[] }) {
+/** The loudness of a sound: its whole length in the width there is, or as much of its end as fits. */
+export function Bars({ bars, end = false }: { bars: readonly number[]; end?: boolean }) {
   return (
-    <svg class="bars" viewBox={`0 0 ${bars.length * 4} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true" focusable="false">
+    <svg class="bars" viewBox={`0 0 ${bars.length * 4} ${HEIGHT}`} preserveAspectRatio={end ? 'xMaxYMid slice' : 'none'} aria-hidden="true" focusable="false">
       <path d={bars.map(barPath).join('')} />
     </svg>
   );
