@@ -30,6 +30,10 @@ from tests.web.browser.calling import (
 )
 from tests.web.browser.conftest import Stage, open_private
 
+ROOT = Path(__file__).parents[3]
+CALLS_DOCUMENTED = ROOT / "docs" / "calls.md"
+SOCKET_IO = (ROOT / "web" / "node_modules" / "socket.io-client" / "dist" / "socket.io.min.js").read_text()
+
 ELSEWHERE = "--host-resolver-rules=MAP chat.test 127.0.0.1"
 TURN_SECRET = "the secret of the relay"
 
@@ -197,7 +201,7 @@ def test_two_who_call_each_other_at_once_are_in_one_call(pair: tuple[Page, Page]
         expect_connected(ana, bea)
         expect(ana.get_by_role("dialog")).to_have_count(0)
         hang_up(ana)
-        expect(stage_of(bea)).to_contain_text("Call ended")
+        bea.get_by_role("button", name="Close").click()
         expect_over(ana, bea)
 
 
@@ -303,6 +307,34 @@ def test_who_has_no_microphone_is_told_what_to_do(
             expect(stage_of(page)).to_contain_text(told)
             expect(page.get_by_role("button", name="Try again")).to_be_visible()
         context.close()
+
+
+def test_the_front_end_of_the_documentation_calls_ours(stage: Stage) -> None:
+    ana_name, bea_name = names()
+    ana, bea = (sign_in(stage, name, SOCKET_IO) for name in (ana_name, bea_name))
+    acquainted(ana, ana_name, bea, bea_name)
+    conversation_id = ana.url.rpartition("/")[2]
+    stranger = stage.visit(ana.context)  # the same user, by code that is not ours
+    ana.close()
+    (code,) = re.findall(r"```js\n(export function calls.*?)```", CALLS_DOCUMENTED.read_text(), re.DOTALL)
+    stranger.evaluate(
+        f"""async (conversationId) => {{
+          {code.removeprefix("export ")}
+          const user = JSON.parse(localStorage.getItem('chatapp.session'));
+          const socket = io(location.origin, {{ auth: {{ userId: user.id }}, transports: ['websocket'] }});
+          const joining = {{ userId: user.id, name: user.name, email: user.email }};
+          window.theirs = calls(socket, joining, () => undefined, (reason) => (window.ending = reason));
+          await new Promise((connected) => socket.once('connect', connected));
+          await window.theirs.start(conversationId);
+        }}""",
+        conversation_id,
+    )
+    answer(bea, "Answer with video")
+    expect_connected(bea)
+    expect_pictures(bea)
+    expect_pictures(stranger)
+    hang_up(bea)
+    stranger.wait_for_function("window.ending === 'hangup'")
 
 
 def test_a_stranger_signals_to_nobody(pair: tuple[Page, Page], server: Server) -> None:

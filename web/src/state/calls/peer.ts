@@ -38,7 +38,6 @@ export class Peer {
   #heard: Promise<void> = Promise.resolve();
   #lastSeq = 0;
   #isOffering = false;
-  #isTakingAnswer = false;
   #ignoresOffer = false;
   #early: (Candidate | null)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -123,15 +122,11 @@ export class Peer {
 
   async #describe(description: Description): Promise<void> {
     const isOffer = description.type === 'offer';
-    const isReady = !this.#isOffering && (this.#link.signalingState === 'stable' || this.#isTakingAnswer);
-    this.#ignoresOffer = !this.needs.polite && isOffer && !isReady;
+    // No answer is being taken at this moment: what is heard is dealt with one after the other.
+    const collides = this.#isOffering || this.#link.signalingState !== 'stable';
+    this.#ignoresOffer = !this.needs.polite && isOffer && collides;
     if (this.#ignoresOffer) return;
-    this.#isTakingAnswer = !isOffer;
-    try {
-      await this.#link.accept(description);
-    } finally {
-      this.#isTakingAnswer = false;
-    }
+    await this.#link.accept(description);
     if (isOffer) this.#tell({ description: await this.#link.describe() });
     for (const candidate of this.#early.splice(0)) await this.#addCandidate(candidate);
   }
