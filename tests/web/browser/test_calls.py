@@ -225,10 +225,12 @@ def test_a_call_goes_on_without_the_server_and_is_hung_up_with_it(tmp_path: Path
             for page in (ana, bea):
                 expect(stage_of(page)).to_contain_text("The call goes on.")
                 expect_pictures(page)
+            ana.get_by_role("button", name="Share screen").click()
             server.start()
             for page in (ana, bea):
                 expect(stage_of(page)).not_to_contain_text("The call goes on.")
                 expect_pictures(page)
+            expect(bea.locator(".tile-screen video")).to_be_visible()
             hang_up(ana)
             expect(stage_of(bea)).to_contain_text("Call ended")
 

@@ -194,6 +194,23 @@ describe('a call', () => {
     expect(links[0]!.restarts).toBe(1);
   });
 
+  it('tells in order what it could not tell, once it can', async () => {
+    await connected();
+    wire.becomes({ is: 'lost' });
+    delete wire.answers.call_signal;
+    links[0]!.events.negotiationNeeded();
+    await settled();
+    links[0]!.events.candidate(null);
+    await settled();
+    wire.asked.length = 0;
+    wire.answers.call_signal = () => ({ seq: 2 });
+    wire.answers.call_accept = () => aCall({ state: 'ongoing', participants: [aParticipant('p-luis')] });
+    await reconnect();
+    expect(wire.payloads('call_signal')).toEqual([
+      { callId: 'k1', to: 'p-luis', description: { type: 'offer', sdp: 'link offer 1' } }, { callId: 'k1', to: 'p-luis', candidate: null },
+    ]);
+  });
+
   it('asks nothing when the connection was recovered', async () => {
     await connected();
     wire.becomes({ is: 'lost' });
