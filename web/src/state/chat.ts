@@ -164,10 +164,20 @@ export class Chat {
       await this.#readInbox();
       this.#resumed();
       await this.#catchingUp.joinAll(this.inbox.sorted.peek().slice(0, ROOMS_MAX).map(({ id }) => id));
-      await this.#readOpened();
+      await this.#readOpenedFirst();
       await this.people.load();
     } catch (error) {
       this.#beginFailed(error);
+    }
+  }
+
+  /** What an address names may be nobody's, or closed to this user: then the rest goes on without it. */
+  async #readOpenedFirst(): Promise<void> {
+    try {
+      await this.#readOpened();
+    } catch (error) {
+      if (!(error instanceof Refused) || isPassing(error)) throw error;
+      void this.open(null);
     }
   }
 

@@ -290,6 +290,15 @@ describe('the chat', () => {
     expect([chat.status.value, chat.refusal.value?.code]).toEqual(['refused', 'identity_mismatch']);
   });
 
+  it('goes on without a conversation that it may not read', async () => {
+    const { join_room: join } = wire.answers;
+    wire.answers.join_room = (asked) => asked.conversationId === 'of-others'
+      ? Promise.reject(new Refused('not_a_participant', 'not yours', {})) : join!(asked);
+    void chat.open('of-others');
+    await connect();
+    expect([chat.status.value, chat.opened.value]).toEqual(['online', null]);
+  });
+
   it('begins again by itself when an engine was down', async () => {
     wire.answers.user_join = () => Promise.reject(new Refused('store_unavailable', 'later', {}));
     await connect();

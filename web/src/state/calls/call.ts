@@ -54,6 +54,8 @@ export class LiveCall {
   /** What came for somebody who was not announced yet, or before the answer that lets us in. */
   readonly #early = new Map<string, CallSignalled[]>();
 
+  readonly #untold: [to: string, signal: Told][] = [];
+
   constructor(private readonly needs: CallNeeds, readonly conversationId: string, readonly entry: Entry, readonly withCamera: boolean) {}
 
   get media(): LocalMedia {
@@ -81,10 +83,16 @@ export class LiveCall {
     try {
       this.#apply(await this.needs.wire.ask('call_accept', { callId: this.id, deviceId: this.needs.deviceId }));
       this.#tellMedia();
+      this.retell();
       for (const { peer } of this.others.peek().values()) if (peer.state.peek() !== 'connected') peer.restart();
     } catch (error) {
       if (error instanceof Refused) this.#failed(error); // without a connection the next one asks again
     }
+  }
+
+  /** What could not be told while there was no connection, to those who are still there. */
+  retell(): void {
+    for (const [to, signal] of this.#untold.splice(0)) if (this.others.peek().has(to)) void this.#tell(to, signal);
   }
 
   hangUp(): void {
@@ -228,9 +236,18 @@ export class LiveCall {
     this.needs.wire.ask('call_media', { callId, ...this.media.shown.peek() }).catch(() => undefined); // said again when resumed
   }
 
-  /** One that cannot be told now is made good for by the ICE restart after the next connection. */
+  /** In order: whatever comes after one that could not be told waits with it for the next connection. */
   async #signal(to: string, signal: Told): Promise<void> {
-    await this.needs.wire.ask('call_signal', { callId: this.id!, to, ...signal }).catch(() => undefined);
+    if (this.#untold.length > 0) this.#untold.push([to, signal]);
+    else await this.#tell(to, signal);
+  }
+
+  async #tell(to: string, signal: Told): Promise<void> {
+    try {
+      await this.needs.wire.ask('call_signal', { callId: this.id!, to, ...signal });
+    } catch (error) {
+      if (error instanceof Unreachable) this.#untold.push([to, signal]); // refused: they have left
+    }
   }
 
   async #renew(): Promise<void> {

@@ -98,10 +98,11 @@ export class Calls {
     });
   }
 
-  /** A connection that was recovered has missed nothing. */
+  /** A connection that was recovered has missed nothing, but what was to be said meanwhile. */
   #online(): void {
     for (const callId of this.#unsaid) void this.#say(callId);
     if (this.#isNew) void this.current.peek()?.resume();
+    else this.current.peek()?.retell();
     this.#isNew = false;
   }
 

@@ -6,11 +6,12 @@ export type NetworkProblem = 'udp-blocked' | 'turn-unreachable' | 'turn-refused'
 /** What one gathering of candidates has shown. */
 export interface Gathered {
   types: ReadonlySet<string>;
-  /** By server; 701: it could not be reached; others are the server's own, such as 401 for wrong credentials. */
+  /** By server, also of one that gave candidates in the end; codes are the server's own, such as 401 for wrong credentials. */
   errors: readonly { url: string; code: number }[];
 }
 
-const UNREACHABLE = 701;
+/** Not an answer of the server's, but that there was none. */
+export const UNREACHABLE = 701;
 
 /** Null where nothing speaks against it. */
 export function networkProblem(servers: readonly IceServer[], { types, errors }: Gathered): NetworkProblem | null {

@@ -5,6 +5,11 @@ import type { Connect, Counters, Kind, Link } from './link';
 /** `lost` comes back by itself or by an ICE restart; the server says when somebody has left. */
 export type PeerState = 'connecting' | 'connected' | 'lost';
 
+/**
+ * So long the polite side lets the other make the first offer, and the first attempt to restart. It could as well offer at
+ * once and take its offer back, but Chromium (156) may then gather candidates without end.
+ */
+const POLITE_WAITS_MS = 2_000;
 /** A connection that breaks off may find itself again; after this it is helped. */
 const RESTART_AFTER_MS = 3_000;
 /** An ICE restart that has not helped by then is tried again. */
@@ -37,11 +42,12 @@ export class Peer {
   #ignoresOffer = false;
   #early: (Candidate | null)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #firstOffer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
   constructor(private readonly needs: PeerNeeds) {
     this.#link = needs.connect(needs.iceServers, {
-      negotiationNeeded: () => void this.#offer(),
+      negotiationNeeded: () => this.#negotiate(),
       candidate: (candidate) => this.#tell({ candidate }),
       track: (stream) => this.#trackCame(stream),
       stateChanged: (state) => this.#stateChanged(state),
@@ -60,10 +66,16 @@ export class Peer {
     if (!this.#isClosed) void this.#link.send(kind, track).catch(() => undefined); // closed meanwhile
   }
 
-  restart(): void {
+  /** Unless it is connected by then. */
+  restart(afterMs = 0): void {
     clearTimeout(this.#timer);
     if (this.#isClosed) return;
-    this.#timer = setTimeout(() => this.restart(), RESTART_AGAIN_MS);
+    this.#timer = setTimeout(() => this.#restart(), afterMs + (this.needs.polite ? POLITE_WAITS_MS : 0));
+  }
+
+  #restart(): void {
+    if (this.state.peek() === 'connected') return;
+    this.#timer = setTimeout(() => this.#restart(), RESTART_AGAIN_MS);
     void this.needs.beforeRestart().catch(() => undefined).then(() => {
       if (!this.#isClosed && this.state.peek() !== 'connected') this.#link.restartIce();
     });
@@ -80,7 +92,15 @@ export class Peer {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#firstOffer);
     this.#link.close();
+  }
+
+  #negotiate(): void {
+    if (!this.needs.polite || this.#link.isDescribed) void this.#offer();
+    else this.#firstOffer ??= setTimeout(() => {
+      if (!this.#isClosed && !this.#link.isDescribed) void this.#offer();
+    }, POLITE_WAITS_MS);
   }
 
   async #offer(): Promise<void> {
@@ -97,8 +117,8 @@ export class Peer {
   async #take({ description, candidate }: Pick<CallSignalled, 'description' | 'candidate'>): Promise<void> {
     if (this.#isClosed) return;
     if (description) await this.#describe(description as Description);
-    else if (!this.#link.isDescribed) this.#early.push(candidate);
-    else await this.#addCandidate(candidate);
+    else if (this.#link.isDescribed) await this.#addCandidate(candidate);
+    else if (!this.#ignoresOffer) this.#early.push(candidate);
   }
 
   async #describe(description: Description): Promise<void> {
@@ -116,13 +136,9 @@ export class Peer {
     for (const candidate of this.#early.splice(0)) await this.#addCandidate(candidate);
   }
 
-  /** Those of an offer that is ignored mean nothing here. */
+  /** One that means nothing here, such as one of an offer that was ignored, is one way less; the others are tried. */
   async #addCandidate(candidate: Candidate | null): Promise<void> {
-    try {
-      await this.#link.addCandidate(candidate);
-    } catch (error) {
-      if (!this.#ignoresOffer) throw error;
-    }
+    await this.#link.addCandidate(candidate).catch(() => undefined);
   }
 
   #trackCame(stream: MediaStream): void {
@@ -136,9 +152,8 @@ export class Peer {
       clearTimeout(this.#timer);
       this.state.value = 'connected';
     } else if (state === 'disconnected' || state === 'failed') {
-      clearTimeout(this.#timer);
       this.state.value = 'lost';
-      this.#timer = setTimeout(() => this.restart(), state === 'failed' ? 0 : RESTART_AFTER_MS);
+      this.restart(state === 'failed' ? 0 : RESTART_AFTER_MS);
     }
   }
 

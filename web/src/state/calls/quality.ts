@@ -15,8 +15,3 @@ export function qualityOf(before: Counters, now: Counters): Quality {
   if (loss > POOR.loss || rttMs > POOR.rttMs) return 'poor';
   return loss > FAIR.loss || rttMs > FAIR.rttMs ? 'fair' : 'good';
 }
-
-/** Of several connections the worst is what the user should know. */
-export function worst(qualities: readonly Quality[]): Quality | null {
-  return (['poor', 'fair', 'good'] as const).find((quality) => qualities.includes(quality)) ?? null;
-}

@@ -101,7 +101,7 @@ function Preview({ call, choice }: { call: LiveCall; choice: Choice }) {
     };
   }, [camera, choice]);
   const track = camera ?? own;
-  return <div class="preview">{track && <OwnPicture track={track} label={words().preview} mirrored />}</div>;
+  return <div class="preview">{track && <OwnPicture track={track} label={words().preview} />}</div>;
 }
 
 function Level({ watch }: { watch: Watch }) {

@@ -13,7 +13,7 @@ import { words } from './words';
 export function Tiles({ call, watch }: { call: LiveCall; watch: Watch }) {
   const others = [...call.others.value.values()];
   const screens = others.filter((other) => screenOf(other) !== null);
-  const own = <OwnTile call={call} watch={watch} floating={others.length < 2} key={ME} />;
+  const own = <OwnTile call={call} watch={watch} floating={others.length < 2 && screens.length === 0} key={ME} />;
   return (
     <div class="tiles" data-count={others.length < 2 ? 1 : others.length + 1} data-featured={screens.length > 0}>
       {screens.map((other) => <ScreenTile participant={other} key={`${other.id} screen`} />)}
@@ -45,7 +45,7 @@ function Tile({ participant, watch }: { participant: Participant; watch: Watch }
   const name = chat.people.nameOf(userId);
   const { audio, video } = shown.value;
   const { main } = viewsOf(peer.streams.value, shown.value);
-  const speaks = watch.speaker.current.value === participant.id;
+  const speaks = audio && watch.speaker.current.value === participant.id;
   const state = peer.state.value;
   return (
     <figure class={`tile-of ${speaks ? 'tile-speaks' : ''}`} data-state={state}>
@@ -76,7 +76,7 @@ function OwnTile({ call, watch, floating }: { call: LiveCall; watch: Watch; floa
   if (floating && !track) return null;
   return (
     <figure class={`tile-of ${floating ? 'tile-floating' : ''} ${watch.speaker.current.value === ME ? 'tile-speaks' : ''}`}>
-      {track ? <OwnPicture track={track} label={t.pictureOf(t.you)} mirrored />
+      {track ? <OwnPicture track={track} label={t.pictureOf(t.you)} />
         : <Avatar id={chat.me.id} name={chat.me.name} picture={chat.people.get(chat.me.id)?.avatar ?? null} size="l" />}
       <figcaption class="tile-name">{muted.value && <Icon name="micOff" size={16} />}<span>{t.you}</span></figcaption>
     </figure>

@@ -28,7 +28,7 @@ export class Room {
   readonly #leave = () => this.calls.leave();
   readonly #stop: () => void;
 
-  constructor(readonly chat: Chat, wire: Wire) {
+  constructor(chat: Chat, wire: Wire) {
     this.calls = new Calls({
       wire, connect, newId, now: Date.now,
       ringing: chat.ringing,

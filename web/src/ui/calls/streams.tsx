@@ -16,10 +16,10 @@ export function Picture({ stream, label, mirrored = false, whole = false }: {
   return <video ref={video} class={classes.filter(Boolean).join(' ')} autoplay playsInline muted aria-label={label} />;
 }
 
-/** A track of our own as a picture. */
-export function OwnPicture({ track, ...rest }: { track: MediaStreamTrack; label: string; mirrored?: boolean; whole?: boolean }) {
+/** A camera of our own, as a mirror shows it. */
+export function OwnPicture({ track, label }: { track: MediaStreamTrack; label: string }) {
   const stream = useMemo(() => new MediaStream([track]), [track]);
-  return <Picture stream={stream} {...rest} />;
+  return <Picture stream={stream} label={label} mirrored />;
 }
 
 /** Everybody's sound, whatever is shown of the call. */

@@ -1,6 +1,6 @@
 import type { Candidate, Description, IceServer } from '../../protocol/types.gen';
 import type { Connect, Counters, Kind, Link, LinkEvents } from '../../state/calls/link';
-import { networkProblem, type NetworkProblem } from '../../state/calls/network_check';
+import { networkProblem, UNREACHABLE, type NetworkProblem } from '../../state/calls/network_check';
 
 export const connect: Connect = (iceServers, events) => new BrowserLink(iceServers, events);
 
@@ -91,8 +91,8 @@ interface Report {
   currentRoundTripTime?: number;
 }
 
-/** Browsers report a server that does not answer after some 10 s; nobody waits for more. */
-const GATHER_WITHIN_MS = 12_000;
+/** A server that has not answered by then does not answer; browsers may wait for it without end. */
+const GATHER_WITHIN_MS = 8_000;
 
 /** Gathers candidates for nobody, and says what speaks against a call. */
 export async function checkNetwork(iceServers: readonly IceServer[]): Promise<NetworkProblem | null> {
@@ -107,7 +107,10 @@ export async function checkNetwork(iceServers: readonly IceServer[]): Promise<Ne
         if (candidate?.type) types.add(candidate.type);
         if (candidate === null || types.has('relay')) done();
       };
-      setTimeout(done, GATHER_WITHIN_MS);
+      setTimeout(() => {
+        for (const url of iceServers.flatMap(({ urls }) => urls)) errors.push({ url, code: UNREACHABLE });
+        done();
+      }, GATHER_WITHIN_MS);
     });
     connection.onicecandidateerror = ({ url, errorCode }) => void errors.push({ url, code: errorCode });
     await connection.setLocalDescription();

@@ -87,7 +87,7 @@ describe('a call', () => {
     wire.hear('call_signal', { callId: 'k1', from: 'p-luis', seq: 1, description: { type: 'offer', sdp: 'theirs' }, candidate: null });
     await settled();
     expect(links[0]!.taken).toEqual([{ type: 'offer', sdp: 'theirs' }]);
-    expect(wire.payloads('call_signal').at(-1)).toEqual({ callId: 'k1', to: 'p-luis', description: { type: 'answer', sdp: 'link answer 2' } });
+    expect(wire.payloads('call_signal').at(-1)).toEqual({ callId: 'k1', to: 'p-luis', description: { type: 'answer', sdp: 'link answer 1' } });
   });
 
   it('keeps signals of somebody who has not been announced yet', async () => {
@@ -190,7 +190,25 @@ describe('a call', () => {
     links[0]!.events.stateChanged('disconnected');
     expect(current().phase.value).toBe('reconnecting');
     await reconnect();
+    await vi.advanceTimersByTimeAsync(0);
     expect(links[0]!.restarts).toBe(1);
+  });
+
+  it('tells in order what it could not tell, once it can', async () => {
+    await connected();
+    wire.becomes({ is: 'lost' });
+    delete wire.answers.call_signal;
+    links[0]!.events.negotiationNeeded();
+    await settled();
+    links[0]!.events.candidate(null);
+    await settled();
+    wire.asked.length = 0;
+    wire.answers.call_signal = () => ({ seq: 2 });
+    wire.answers.call_accept = () => aCall({ state: 'ongoing', participants: [aParticipant('p-luis')] });
+    await reconnect();
+    expect(wire.payloads('call_signal')).toEqual([
+      { callId: 'k1', to: 'p-luis', description: { type: 'offer', sdp: 'link offer 1' } }, { callId: 'k1', to: 'p-luis', candidate: null },
+    ]);
   });
 
   it('asks nothing when the connection was recovered', async () => {

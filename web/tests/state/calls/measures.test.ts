@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { networkProblem } from '../../../src/state/calls/network_check';
-import { qualityOf, worst } from '../../../src/state/calls/quality';
+import { qualityOf } from '../../../src/state/calls/quality';
 import { Speaker } from '../../../src/state/calls/speaker';
 import { viewsOf } from '../../../src/state/calls/views';
 
@@ -16,11 +16,6 @@ describe('the quality of a connection', () => {
     ['good', { received: 1000, lost: 50, rttMs: null }],
   ] as const)('is %s by what was lost lately and how long a packet takes', (quality, now) => {
     expect(qualityOf(before, now)).toBe(quality);
-  });
-
-  it('is as bad as the worst of several', () => {
-    expect(worst(['good', 'poor', 'fair'])).toBe('poor');
-    expect(worst([])).toBeNull();
   });
 });
 

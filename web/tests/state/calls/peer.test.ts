@@ -61,8 +61,17 @@ describe('two peers', () => {
     expect(impolite.link.taken).toEqual([{ type: 'answer', sdp: 'b answer 1' }]);
   });
 
+  it('leave the first offer to the impolite one, as long as that makes one', async () => {
+    await polite.offers();
+    expect(polite.told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(polite.told).toEqual([{ description: { type: 'offer', sdp: 'b offer 1' } }]);
+  });
+
   it('agree when both offer at once: the polite one takes its offer back', async () => {
-    await Promise.all([impolite.offers(), polite.offers()]);
+    await polite.offers();
+    await vi.advanceTimersByTimeAsync(2_000);
+    await impolite.offers();
     await Promise.all([deliver(polite, impolite), deliver(impolite, polite)]);
     await deliver(polite, impolite);
     expect([impolite.link.signalingState, polite.link.signalingState]).toEqual(['stable', 'stable']);
@@ -70,15 +79,23 @@ describe('two peers', () => {
     expect(impolite.link.taken).toEqual([{ type: 'answer', sdp: 'b answer 2' }]);
   });
 
-  it('let go of the candidates of an offer that is ignored', async () => {
-    impolite.link.addCandidate = () => Promise.reject(new Error('unknown ufrag'));
-    impolite.link.isDescribed = true;
+  it('let go of the candidates of an offer that is ignored, and take those of the answer', async () => {
     await impolite.offers();
     await impolite.hears({ description: { type: 'offer', sdp: 'b offer 1' } });
+    await impolite.hears({ candidate: { ...CANDIDATE, candidate: 'candidate:ignored' } });
+    await impolite.hears({ description: { type: 'answer', sdp: 'b answer 2' } });
     await impolite.hears({ candidate: CANDIDATE });
-    expect(impolite.link.taken).toEqual([]);
+    expect(impolite.link.candidates).toEqual([CANDIDATE]);
+  });
+
+  it('go on after a candidate that means nothing', async () => {
+    await polite.hears({ description: { type: 'offer', sdp: 'a offer 1' } });
+    const add = vi.spyOn(polite.link, 'addCandidate').mockRejectedValueOnce(new Error('unknown ufrag'));
+    await polite.hears({ candidate: CANDIDATE });
+    await polite.hears({ candidate: null });
+    expect(add).toHaveBeenCalledTimes(2);
     await vi.advanceTimersByTimeAsync(60_000);
-    expect(impolite.link.restarts).toBe(0);
+    expect(polite.link.restarts).toBe(0);
   });
 
   it('keep candidates until they know what they belong to', async () => {
@@ -113,6 +130,14 @@ describe('two peers', () => {
     expect([impolite.link.restarts, impolite.renewals]).toEqual([1, 1]);
   });
 
+  it('do not restart both at once', async () => {
+    polite.link.events.stateChanged('failed');
+    await vi.advanceTimersByTimeAsync(1_900);
+    expect(polite.link.restarts).toBe(0);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(polite.link.restarts).toBe(1);
+  });
+
   it('let a connection that breaks off find itself again first', async () => {
     impolite.link.events.stateChanged('disconnected');
     await vi.advanceTimersByTimeAsync(2_900);
@@ -124,6 +149,7 @@ describe('two peers', () => {
 
   it('try again as long as it does not help, and not after the end', async () => {
     impolite.link.events.stateChanged('failed');
+    await vi.advanceTimersByTimeAsync(0);
     await vi.advanceTimersByTimeAsync(21_000);
     expect(impolite.link.restarts).toBe(3);
     impolite.peer.close();
