@@ -30,7 +30,7 @@ SEND = {
     "socket_writes": Bound(2.1, 2),
     "switches": Bound(9, 8),
     "serialisations": Bound(2.1, 2),
-    "statements": Bound(6.1, 6),
+    "statements": Bound(6.5, 6),
     "python_calls": Bound(174, 158),
     "builtin_calls": Bound(150, 137),
 }
@@ -39,7 +39,7 @@ SEND = {
 JOIN = {
     "python_calls": Bound(955, 866),
     "builtin_calls": Bound(1_050, 955),
-    "statements": Bound(6.1, 6),
+    "statements": Bound(6.5, 6),
 }
 """One more user: handshake, CONNECT and ``user_join``, with nobody else online."""
 
@@ -54,7 +54,7 @@ depends on time, but it is never more than a write each."""
 HISTORY = {
     "python_calls": Bound(1_930, 1_751),
     "builtin_calls": Bound(1_270, 1_199),
-    "statements": Bound(3.1, 3),
+    "statements": Bound(3.5, 3),
 }
 """The newest 50 messages by REST."""
 

@@ -213,6 +213,7 @@ export class Chat {
         return;
       }
       await this.histories.load(conversationId, room.rev, room.unreadCount);
+      await this.#catchingUp.refresh(conversationId); // what was changed while the page was read
       await this.histories.loadMarks(conversationId);
     });
   }

@@ -4,7 +4,7 @@ import type { Message, MessageDeleted } from '../protocol/types.gen';
 /**
  * One conversation's messages as far as they are known here: always a run of `seq` without gaps, oldest first.
  *
- * Empty until its first page is there; what is told before that comes with the page.
+ * Empty until its first page is there; what is told before that waits for it: the page may have been read before.
  */
 export class Timeline {
   readonly messages = signal<readonly Message[]>([]);
@@ -14,6 +14,7 @@ export class Timeline {
   readonly marks = signal<ReadonlyMap<string, number>>(new Map());
   /** The conversation's change up to which all of it is known: `sync` asks for what came after. */
   rev = 0;
+  #early: Message[] = [];
 
   get firstSeq(): number {
     return this.messages.peek()[0]?.seq ?? 0;
@@ -38,6 +39,7 @@ export class Timeline {
     this.rev = rev;
     this.loaded.value = true;
     for (const { senderId, seq } of page) this.mark(senderId, seq);
+    for (const message of this.#early.splice(0)) this.put(message);
   }
 
   /** A page that ends where the known ones begin. */
@@ -49,7 +51,10 @@ export class Timeline {
 
   /** A new message, or one again. False when some before it are missing: then they have to be asked for first. */
   put(message: Message): boolean {
-    if (!this.loaded.peek()) return true;
+    if (!this.loaded.peek()) {
+      this.#early.push(message);
+      return true;
+    }
     const { messages, lastSeq, firstSeq } = { messages: this.messages.peek(), lastSeq: this.lastSeq, firstSeq: this.firstSeq };
     if (message.seq > lastSeq + 1 && messages.length > 0) return false;
     this.mark(message.senderId, message.seq);
@@ -85,6 +90,7 @@ export class Timeline {
 
   forget(): void {
     this.messages.value = [];
+    this.#early = [];
     this.loaded.value = false;
     this.hasOlder.value = true;
     this.rev = 0;

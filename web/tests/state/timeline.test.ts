@@ -37,10 +37,13 @@ describe('a timeline', () => {
     expect(timeline.firstSeq).toBe(11);
   });
 
-  it('takes nothing before its first page', () => {
+  it('keeps what comes before its first page, which may have been read before that', () => {
     const timeline = new Timeline();
-    expect(timeline.put(aMessage(5))).toBe(true);
+    expect(timeline.put(aMessage(2))).toBe(true);
+    expect(timeline.put(aMessage(3))).toBe(true);
     expect(seqs(timeline)).toEqual([]);
+    timeline.start(messages(1, 2), { rev: 2, limit: 10 });
+    expect(seqs(timeline)).toEqual([1, 2, 3]);
   });
 
   it('puts older pages above, without what is there already', () => {
