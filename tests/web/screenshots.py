@@ -1,6 +1,6 @@
 """Makes ``docs/screenshots/*.webp``, the main screens of the web client, from ``chatapp demo`` at a fixed time.
 
-    scripts/screenshots [FOLDER]
+scripts/screenshots [FOLDER]
 """
 
 from __future__ import annotations

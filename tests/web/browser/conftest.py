@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.e2e.server import Server, running
+from tests.engines.dynamodb import DynamoEngine
 
 FLAGS = [
     "--headless",
@@ -30,6 +31,8 @@ WAIT_MS = 15_000
 
 pytest.register_assert_rewrite("tests.web.browser.axe")
 
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
 DESK = {"width": 1280, "height": 800}
 
 expect.set_options(timeout=WAIT_MS)
@@ -43,11 +46,23 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+on_both_stores = pytest.mark.parametrize("server", ["sqlite", "dynamodb"], indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One for all tests of a module: each finds it without people."""
-    with running(tmp_path_factory.mktemp("server")) as server:
-        yield server
+    folder = tmp_path_factory.mktemp("server")
+    if getattr(request, "param", "sqlite") == "sqlite":
+        with running(folder) as server:
+            yield server
+        return
+    engine = DynamoEngine()
+    try:
+        with running(folder, DYNAMODB_ENDPOINT=engine.endpoint, **KEYS) as server:
+            yield server
+    finally:
+        engine.stop()
 
 
 @dataclass
@@ -89,7 +104,6 @@ class Stage:
     def _heard(self, text: str) -> None:
         if "Content Security Policy" in text:
             self.complaints.append(text)
-
 
     def leave(self) -> None:
         for context in self.contexts:

@@ -40,7 +40,9 @@ SCRIPT = """
 // What the widget tells last of each kind stands on the body.
 const widget = document.querySelector('chatapp-widget');
 for (const name of ['ready', 'unread', 'token-needed', 'signed-out', 'refused']) {
-  document.addEventListener(`chatapp-${name}`, ({ detail }) => document.body.setAttribute(`data-${name}`, JSON.stringify(detail)));
+  document.addEventListener(`chatapp-${name}`, ({ detail }) => {
+    document.body.setAttribute(`data-${name}`, JSON.stringify(detail));
+  });
 }
 if (!location.search.includes('later')) widget.getToken = async () => (await fetch('/token')).text();
 """

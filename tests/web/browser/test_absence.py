@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.server import Server, running
-from tests.engines.dynamodb import DynamoEngine
-from tests.web.browser.conftest import Stage, bubbles, open_chat, open_private, say, unread
+from tests.web.browser.conftest import Stage, bubbles, on_both_stores, open_chat, open_private, say, unread
 
-
-@pytest.fixture(scope="module", params=["sqlite", "dynamodb"])
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("server")
-    if request.param == "sqlite":
-        with running(folder) as server:
-            yield server
-        return
-    engine = DynamoEngine()
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    try:
-        with running(folder, DYNAMODB_ENDPOINT=engine.endpoint, **keys) as server:
-            yield server
-    finally:
-        engine.stop()
+pytestmark = on_both_stores
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e import proofs
 from tests.e2e.server import running
-from tests.web.browser.conftest import Stage, open_private, say
+from tests.web.browser.conftest import Stage, on_both_stores, open_private, say
 
 HOSTILE = [
     "<script>window.hacked = 1</script>",
@@ -35,6 +35,7 @@ def pair(stage: Stage) -> tuple[Page, Page]:
     return ana, luis
 
 
+@on_both_stores
 def test_two_people_chat_and_see_what_was_read_and_who_writes(pair: tuple[Page, Page]) -> None:
     ana, luis = pair
     expect(ana.locator(".mark-read")).to_have_count(1)
@@ -45,6 +46,7 @@ def test_two_people_chat_and_see_what_was_read_and_who_writes(pair: tuple[Page, 
     expect(ana.locator(".item-typing")).to_have_count(0)
 
 
+@on_both_stores
 def test_nothing_that_is_written_runs(pair: tuple[Page, Page]) -> None:
     ana, luis = pair
     for text in HOSTILE:

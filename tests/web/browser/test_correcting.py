@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.browser.conftest import Stage, bubbles, choose_in_menu, open_private, say
+from tests.web.browser.conftest import Stage, bubbles, choose_in_menu, on_both_stores, open_private, say
+
+pytestmark = on_both_stores
 
 BEFORE = 60
 """Messages between a question and its answer: more than a page, and more than the window holds."""

@@ -59,7 +59,10 @@ def test_axe_finds_nothing_on_any_screen(stage: Stage, theme: str) -> None:
     expect(ana.get_by_role("dialog")).to_be_visible()
     assert_accessible(ana, "somebody's details")
     ana.keyboard.press("Escape")
-    files = [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"}, {"name": "a.exe", "mimeType": "a/b", "buffer": b""}]
+    files = [
+        {"name": "a.txt", "mimeType": "text/plain", "buffer": b"a"},
+        {"name": "a.exe", "mimeType": "a/b", "buffer": b""},
+    ]
     ana.locator("input[type=file]").set_input_files(files)
     expect(ana.get_by_role("dialog")).to_be_visible()
     assert_accessible(ana, "sending files")
@@ -299,7 +302,8 @@ def test_at_200_percent_nothing_has_to_be_scrolled_sideways(stage: Stage) -> Non
 def fits(page: Page, screen: str) -> None:
     """What is too wide may scroll within itself, as code does."""
     wide = page.evaluate(
-        """() => [document.documentElement, ...document.querySelectorAll('.messages-scroll, .sidebar-list, .dialog-body, .sign-in')]
+        """() => ['html', '.messages-scroll', '.sidebar-list', '.dialog-body', '.sign-in']
+          .flatMap((name) => [...document.querySelectorAll(name)])
           .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.className || each.tagName)"""
     )
     assert (screen, wide) == (screen, [])
@@ -317,7 +321,9 @@ def test_who_wants_no_motion_gets_none(stage: Stage) -> None:
               if (iterations < 9) window.longest = Math.max(window.longest, duration);
             }
           };
-          for (const event of ['animationstart', 'transitionstart', 'transitionrun']) document.addEventListener(event, look, true);
+          for (const event of ['animationstart', 'transitionstart', 'transitionrun']) {
+            document.addEventListener(event, look, true);
+          }
         }"""
     )
     open_private(page, "Luis")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.browser.conftest import Stage, bubbles, open_chat, say
+from tests.web.browser.conftest import Stage, bubbles, on_both_stores, open_chat, say
+
+pytestmark = on_both_stores
 
 
 @pytest.fixture

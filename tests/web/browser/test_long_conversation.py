@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from chatapp.adapters.sqlite_store import SqliteStore
-from tests.contracts.builders import NAMES, draft, group, save_people, say, together
+from tests.contracts.builders import NAMES, group, save_people, say, together
 from tests.e2e.server import Server, running
 from tests.web.browser.conftest import Stage, bubbles, open_chat
 
@@ -75,8 +75,10 @@ def seen(page: Page) -> dict[str, float]:
     found: dict[str, float] = page.locator(".messages-scroll").evaluate(
         """(list) => {
           const { top, bottom } = list.getBoundingClientRect();
-          const rows = [...list.querySelectorAll('.row')].map((row) => [row.querySelector('.content').textContent, row.getBoundingClientRect()]);
-          return Object.fromEntries(rows.filter(([, at]) => at.top >= top && at.bottom <= bottom).map(([text, at]) => [text, at.top]));
+          return Object.fromEntries([...list.querySelectorAll('.row')]
+            .map((row) => [row.querySelector('.content').textContent, row.getBoundingClientRect()])
+            .filter(([, at]) => at.top >= top && at.bottom <= bottom)
+            .map(([text, at]) => [text, at.top]));
         }"""
     )
     return found

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.browser.conftest import Stage, bubbles, open_chat, open_private, say, unread
+from tests.web.browser.conftest import Stage, bubbles, on_both_stores, open_chat, open_private, say, unread
+
+pytestmark = on_both_stores
 
 
 @dataclass

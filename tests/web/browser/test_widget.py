@@ -111,7 +111,9 @@ def test_the_page_s_style_stays_outside_and_its_policy_is_kept(embedded: Stage, 
     host.attributes = f'conversation="{group}" theme="dark" lang="es"'
     page = visit(embedded, host)
     send = page.get_by_role("button", name="Grabar una nota de voz")
-    style = send.evaluate("(button) => { const { borderTopWidth, textTransform } = getComputedStyle(button); return [borderTopWidth, textTransform] }")
+    style = send.evaluate(
+        "(button) => ['borderTopWidth', 'textTransform'].map((name) => getComputedStyle(button)[name])"
+    )
     assert style == ["0px", "none"]
     size = page.locator(".composer textarea").evaluate("(field) => getComputedStyle(field).fontSize")
     assert size == "16px", "whatever the page makes of rem"
@@ -122,7 +124,9 @@ def test_the_page_s_style_stays_outside_and_its_policy_is_kept(embedded: Stage, 
 
 def test_a_token_that_ends_is_asked_for_again_and_the_chat_goes_on(embedded: Stage, host: HostPage, group: str) -> None:
     lives = [62, 3600]  # the server warns a minute before the end
-    host.token = lambda: proofs.token("ana", name="Ana", email="ana@example.com", lasts=lives[min(host.tokens_made, 2) - 1])
+    host.token = lambda: proofs.token(
+        "ana", name="Ana", email="ana@example.com", lasts=lives[min(host.tokens_made, 2) - 1]
+    )
     host.attributes = f'conversation="{group}"'
     page = visit(embedded, host)
     expect(page.locator(".row-other .content")).to_have_text("How can I help?")
@@ -199,7 +203,11 @@ def test_a_server_that_is_not_there_yet_is_waited_for(embedded: Stage, host: Hos
     page.evaluate("document.querySelector('chatapp-widget').remove()")
     embedded.server.kill()
     page.evaluate(
-        "document.querySelector('main').append(Object.assign(document.createElement('chatapp-widget'), { getToken: async () => (await fetch('/token')).text() }))"
+        """() => {
+          const widget = document.createElement('chatapp-widget');
+          widget.getToken = async () => (await fetch('/token')).text();
+          document.querySelector('main').append(widget);
+        }"""
     )
     expect(page.get_by_role("status")).to_have_text("Connecting…")
     embedded.server.start()
