@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -204,12 +201,20 @@ def test_a_request_that_was_begun_is_finished_at_a_stop(tmp_path: Path) -> None:
     assert server.process.wait(PATIENCE) == 0
 
 
-def wait_until_received(connection: Any) -> None:
-    """The kernel on the other side has acknowledged what was sent (SIOCOUTQ is 0)."""
+def wait_until_received(connection: socket.socket) -> None:
+    """A worker has accepted the connection, and read what was sent: Linux says so of its end."""
+    here, there = (port for _, port in (connection.getsockname(), connection.getpeername()))
     give_up_at = time.monotonic() + PATIENCE
-    while struct.unpack("i", fcntl.ioctl(connection, 0x5411, b"\0" * 4))[0]:
+    while not any(is_read(line, there, here) for line in Path("/proc/net/tcp").read_text().splitlines()[1:]):
         assert time.monotonic() < give_up_at
         time.sleep(0.002)
+
+
+def is_read(line: str, port: int, peer: int) -> bool:
+    """Nothing is in its queue; and a connection that waits to be accepted has no inode."""
+    _, local, remote, _, queues, _, _, _, _, inode, *_ = line.split()
+    ends = (int(local.rpartition(":")[2], 16), int(remote.rpartition(":")[2], 16))
+    return ends == (port, peer) and int(queues.rpartition(":")[2], 16) == 0 and inode != "0"
 
 
 def wait_until_closed(server: Server) -> None:
