@@ -29,7 +29,7 @@ from chatapp.version import VERSION
 log = logging.getLogger(__name__)
 
 EXCHANGE_SECONDS = 20.0
-"""From the question to the name server to the last byte read, however slowly the other side talks (issue 7)."""
+"""From the question to the name server to the last byte read, however slowly the other side talks."""
 
 READ_MAX_BYTES = 1024
 """Of an answer's body. Its status is all that counts."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from chatapp.domain.happenings import EventType
 
 ROTATION_OVERLAP = timedelta(hours=24)
-"""Both signatures are sent for so long after a rotation (issue 7)."""
+"""Both signatures are sent for so long after a rotation."""
 
 REPLAY = "replay:"
 """How the lanes begin in which events are told again; they are there whole before an endpoint begins with them."""

@@ -20,7 +20,7 @@ PAUSES = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""Before each try (issue 7, as Standard Webhooks proposes): ten of them within some 76 hours."""
+"""Before each try, as Standard Webhooks proposes: ten of them within some 76 hours."""
 
 JITTER = 0.1
 """A pause is longer or shorter by up to so much of it, so that not all come back to a recovered endpoint at once."""

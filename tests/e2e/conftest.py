@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.clients_run import ClientRuns
+from tests.e2e.server import free_port
+from tests.engines.redis import RedisEngine, running_redis
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +16,9 @@ def client_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientRuns
     runs = ClientRuns(tmp_path_factory.mktemp("clients"))
     yield runs
     runs.close()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[RedisEngine]:
+    with running_redis(free_port()) as engine:
+        yield engine

@@ -32,7 +32,7 @@ NTH = 5
 """By then the endpoint has been told something, and there is more to come."""
 
 TURN = 2
-"""Of what happens once for all that a lane has to tell: where deliveries are slow, each of the two lanes has one turn."""
+"""Of what happens once for all that a lane has to tell: where deliveries are slow, each of the two has one turn."""
 
 Place = tuple[tuple[Any, ...], str]
 """Whose, and which."""

@@ -16,21 +16,15 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.server import Server, free_port, running
+from tests.e2e.server import Server, running
 from tests.e2e.wire import PATIENCE, Client, joined, make_conversation
-from tests.engines.redis import RedisEngine, running_redis
+from tests.engines.redis import RedisEngine
 
 RING_SECONDS = 3.0
 ELSEWHERE_SECONDS = 0.5
-"""Issue: one answers, the others stop within 500 ms."""
+"""One answers; the others stop within this."""
 GLARES = 100
 SIGNALS = 500
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[RedisEngine]:
-    with running_redis(free_port()) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from chatapp.transport.sockets.draining import CLOSINGS_PER_SECOND
-from tests.e2e.server import Server, free_port, running
+from tests.e2e.server import Server, running
 from tests.e2e.wire import (
     PATIENCE,
     Client,
@@ -27,7 +27,7 @@ from tests.e2e.wire import (
     save_users,
     text_message,
 )
-from tests.engines.redis import RedisEngine, running_redis
+from tests.engines.redis import RedisEngine
 
 WORKERS = 3
 GRACE_SECONDS = 0.3
@@ -35,12 +35,6 @@ DRAIN_SECONDS = 25.0
 LISTENERS, IDLE = 30, 60
 OFFLINE_SECONDS = 30.0
 """A killed worker's users are offline within this."""
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[RedisEngine]:
-    with running_redis(free_port()) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")

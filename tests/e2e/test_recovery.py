@@ -17,19 +17,13 @@ import pytest
 import socketio
 
 from tests.e2e.clients_run import CLIENTS
-from tests.e2e.server import Server, free_port, running
+from tests.e2e.server import Server, running
 from tests.e2e.test_cluster import until, until_ready, worker_of
 from tests.e2e.wire import PATIENCE, Client, clients, joined, log_lines, make_conversation, person, text_message
-from tests.engines.redis import RedisEngine, running_redis
+from tests.engines.redis import RedisEngine
 
 WORKERS = 3
 SHORT_SECONDS = 1
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[RedisEngine]:
-    with running_redis(free_port()) as engine:
-        yield engine
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,13 +120,24 @@ class Stage:
             self.server.delete(f"/api/users/{user['id']}")
 
 
+@contextmanager
+def staged(server: Server, browser: Browser) -> Iterator[Stage]:
+    """Cleared at the end, when nothing may have been complained of."""
+    stage = Stage(server, browser)
+    try:
+        yield stage
+    finally:
+        stage.leave()
+    assert stage.complaints == []
+
+
 @pytest.fixture
 def stage(server: Server, browser: Browser) -> Iterator[Stage]:
-    stage = Stage(server, browser)
-    yield stage
-    stage.leave()
-    stage.forget_everybody()
-    assert stage.complaints == []
+    try:
+        with staged(server, browser) as stage:
+            yield stage
+    finally:
+        stage.forget_everybody()
 
 
 @pytest.fixture(scope="session")

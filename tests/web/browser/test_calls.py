@@ -28,7 +28,7 @@ from tests.web.browser.calling import (
     sign_in,
     stage_of,
 )
-from tests.web.browser.conftest import Stage, open_private
+from tests.web.browser.conftest import Stage, open_private, staged
 
 ROOT = Path(__file__).parents[3]
 CALLS_DOCUMENTED = ROOT / "docs" / "calls.md"
@@ -48,23 +48,10 @@ def phones(browser: Browser) -> Iterator[Browser]:
         yield chromium
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("calls") / "server") as server:
-        yield server
-
-
-def _stage(server: Server, browser: Browser) -> Iterator[Stage]:
-    stage = Stage(server, browser)
-    yield stage
-    for context in stage.contexts:
-        context.close()
-    assert stage.complaints == []
-
-
 @pytest.fixture
 def stage(server: Server, phones: Browser) -> Iterator[Stage]:
-    yield from _stage(server, phones)
+    with staged(server, phones) as stage:
+        yield stage
 
 
 def names(count: int = 2) -> list[str]:
@@ -181,16 +168,15 @@ def test_who_is_in_a_call_is_busy(stage: Stage, pair: tuple[Page, Page]) -> None
 
 
 def test_a_call_that_nobody_answers_is_missed(tmp_path: Path, phones: Browser) -> None:
-    with running(tmp_path / "server", CALL_RING_SECONDS="2") as server:
-        for stage in _stage(server, phones):
-            ana, bea = sign_in(stage, "Ana"), sign_in(stage, "Bea")
-            acquainted(ana, "Ana", bea, "Bea")
-            call(ana)
-            expect(bea.get_by_role("dialog")).to_be_visible()
-            expect(stage_of(ana)).to_contain_text("Nobody answered.")
-            expect(bea.get_by_role("dialog")).to_have_count(0)
-            bea.locator(".call-missed").get_by_role("button", name="Call back").click()
-            expect(ana.get_by_role("dialog")).to_contain_text("Incoming voice call")
+    with running(tmp_path / "server", CALL_RING_SECONDS="2") as server, staged(server, phones) as stage:
+        ana, bea = sign_in(stage, "Ana"), sign_in(stage, "Bea")
+        acquainted(ana, "Ana", bea, "Bea")
+        call(ana)
+        expect(bea.get_by_role("dialog")).to_be_visible()
+        expect(stage_of(ana)).to_contain_text("Nobody answered.")
+        expect(bea.get_by_role("dialog")).to_have_count(0)
+        bea.locator(".call-missed").get_by_role("button", name="Call back").click()
+        expect(ana.get_by_role("dialog")).to_contain_text("Incoming voice call")
 
 
 def test_two_who_call_each_other_at_once_are_in_one_call(pair: tuple[Page, Page]) -> None:
@@ -218,41 +204,40 @@ def test_what_is_answered_on_one_device_rings_on_no_other(stage: Stage) -> None:
 
 
 def test_a_call_goes_on_without_the_server_and_is_hung_up_with_it(tmp_path: Path, phones: Browser) -> None:
-    with running(tmp_path / "server") as server:
-        for stage in _stage(server, phones):
-            ana, bea = sign_in(stage, "Ana"), sign_in(stage, "Bea")
-            acquainted(ana, "Ana", bea, "Bea")
-            call(ana, "Video call")
-            answer(bea, "Answer with video")
-            expect_connected(ana, bea)
-            server.kill()
-            for page in (ana, bea):
-                expect(stage_of(page)).to_contain_text("The call goes on.")
-                expect_pictures(page)
-            ana.get_by_role("button", name="Share screen").click()
-            server.start()
-            for page in (ana, bea):
-                expect(stage_of(page)).not_to_contain_text("The call goes on.")
-                expect_pictures(page)
-            expect(bea.locator(".tile-screen video")).to_be_visible()
-            hang_up(ana)
-            expect(stage_of(bea)).to_contain_text("Call ended")
+    with running(tmp_path / "server") as server, staged(server, phones) as stage:
+        ana, bea = sign_in(stage, "Ana"), sign_in(stage, "Bea")
+        acquainted(ana, "Ana", bea, "Bea")
+        call(ana, "Video call")
+        answer(bea, "Answer with video")
+        expect_connected(ana, bea)
+        server.kill()
+        for page in (ana, bea):
+            expect(stage_of(page)).to_contain_text("The call goes on.")
+            expect_pictures(page)
+        ana.get_by_role("button", name="Share screen").click()
+        server.start()
+        for page in (ana, bea):
+            expect(stage_of(page)).not_to_contain_text("The call goes on.")
+            expect_pictures(page)
+        expect(bea.locator(".tile-screen video")).to_be_visible()
+        hang_up(ana)
+        expect(stage_of(bea)).to_contain_text("Call ended")
 
 
 def test_all_goes_through_the_relay_where_there_is_no_other_way(tmp_path: Path, phones: Browser) -> None:
     with (
         running_coturn(tmp_path, TURN_SECRET) as coturn,
         running(tmp_path / "server", TURN_URLS=coturn.url, TURN_SECRET=TURN_SECRET) as server,
+        staged(server, phones) as stage,
     ):
-        for stage in _stage(server, phones):
-            ana, bea = (sign_in(stage, name, calling.ONLY_RELAY) for name in ("Ana", "Bea"))
-            acquainted(ana, "Ana", bea, "Bea")
-            call(ana, "Video call")
-            answer(bea, "Answer with video")
-            expect_connected(ana, bea)
-            for page in (ana, bea):
-                expect_pictures(page)
-                assert page.evaluate(calling.WAYS) == ["relay"]
+        ana, bea = (sign_in(stage, name, calling.ONLY_RELAY) for name in ("Ana", "Bea"))
+        acquainted(ana, "Ana", bea, "Bea")
+        call(ana, "Video call")
+        answer(bea, "Answer with video")
+        expect_connected(ana, bea)
+        for page in (ana, bea):
+            expect_pictures(page)
+            assert page.evaluate(calling.WAYS) == ["relay"]
 
 
 @pytest.mark.parametrize(
@@ -272,12 +257,11 @@ def test_the_caller_is_told_why_a_call_may_not_connect(
             "unreachable": {"TURN_URLS": f"turn:127.0.0.1:{free_port()}?transport=tcp", "TURN_SECRET": TURN_SECRET},
             "blocked": {"STUN_URLS": f"stun:127.0.0.1:{free_port()}"},
         }[problem]
-        with running(tmp_path / "server", **network) as server:
-            for stage in _stage(server, phones):
-                ana, bea = sign_in(stage, "Ana"), sign_in(stage, "Bea")
-                acquainted(ana, "Ana", bea, "Bea")
-                call(ana)
-                expect(ana.locator(".call-note")).to_contain_text(told)
+        with running(tmp_path / "server", **network) as server, staged(server, phones) as stage:
+            ana, bea = sign_in(stage, "Ana"), sign_in(stage, "Bea")
+            acquainted(ana, "Ana", bea, "Bea")
+            call(ana)
+            expect(ana.locator(".call-note")).to_contain_text(told)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.server import Server, running
 from tests.web.browser import axe
-from tests.web.browser.conftest import ALLOWED, BEEPING, FLAGS, Stage, open_private, say
+from tests.web.browser.conftest import ALLOWED, BEEPING, FLAGS, Stage, open_private, say, staged
 
 ELSEWHERE = "--host-resolver-rules=MAP chat.test 127.0.0.1"
 
@@ -25,16 +25,8 @@ TOLERANCE_SECONDS = 1.0
 
 @pytest.fixture
 def studio(tmp_path: Path, recording_browser: Browser) -> Iterator[Stage]:
-    with running(tmp_path / "studio") as server:
-        yield from _stage(server, recording_browser)
-
-
-def _stage(server: Server, browser: Browser) -> Iterator[Stage]:
-    stage = Stage(server, browser)
-    yield stage
-    for context in stage.contexts:
-        context.close()
-    assert stage.complaints == []
+    with running(tmp_path / "studio") as server, staged(server, recording_browser) as stage:
+        yield stage
 
 
 @pytest.fixture
@@ -178,14 +170,16 @@ def test_a_note_that_is_sent_without_a_server_arrives_when_there_is_one(studio: 
 
 
 def test_the_server_s_limit_ends_a_recording_that_can_still_be_sent(tmp_path: Path, recording_browser: Browser) -> None:
-    with running(tmp_path / "small", FILE_UPLOAD_MAX_SIZE="20000") as server:
-        for stage in _stage(server, recording_browser):
-            ana, luis = _pair(stage)
-            ana.get_by_role("button", name="Record a voice note").click()
-            expect(ana.locator(".voice-advice")).to_contain_text("as long as a voice note can be here (20 kB)")
-            ana.get_by_role("button", name="Send").click()
-            expect(luis.locator(".row-other .sound")).to_be_visible()
-            assert 10_000 < int(str(_sent_file(stage)["fileSize"])) <= 20_000
+    with (
+        running(tmp_path / "small", FILE_UPLOAD_MAX_SIZE="20000") as server,
+        staged(server, recording_browser) as stage,
+    ):
+        ana, luis = _pair(stage)
+        ana.get_by_role("button", name="Record a voice note").click()
+        expect(ana.locator(".voice-advice")).to_contain_text("as long as a voice note can be here (20 kB)")
+        ana.get_by_role("button", name="Send").click()
+        expect(luis.locator(".row-other .sound")).to_be_visible()
+        assert 10_000 < int(str(_sent_file(stage)["fileSize"])) <= 20_000
 
 
 def test_a_browser_that_records_mp4_is_heard_as_well(studio: Stage) -> None:
@@ -218,7 +212,7 @@ def test_without_a_microphone_a_sentence_says_what_to_do(
     ):
         if ELSEWHERE in flags:
             server.url = server.url.replace("127.0.0.1", "chat.test")
-        for stage in _stage(server, chromium):
+        with staged(server, chromium) as stage:
             ana, _ = _pair(stage, script=script)
             ana.get_by_role("button", name="Record a voice note").click()
             expect(ana.locator(".voice .problem")).to_contain_text(sentence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e import proofs
 from tests.e2e.server import Server, running
 from tests.web.browser import axe
-from tests.web.browser.conftest import Stage, open_private, say
+from tests.web.browser.conftest import Stage, open_private, say, staged
 from tests.web.browser.host_page import HostPage, serving
 
 SENT = ":not(.row-pending)"
@@ -29,18 +30,19 @@ def host() -> Iterator[HostPage]:
 @pytest.fixture
 def embedded(tmp_path: Path, browser: Browser, host: HostPage) -> Iterator[Stage]:
     """A server in jwt mode that lists the host's origin, and Ana as whom the host knows its user."""
-    with running(tmp_path / "jwt", SOCKET_CORS_ORIGIN=host.url, **proofs.ENVIRONMENT) as server:
-        yield from _on(server, browser, host)
+    with (
+        running(tmp_path / "jwt", SOCKET_CORS_ORIGIN=host.url, **proofs.ENVIRONMENT) as server,
+        _on(server, browser, host) as stage,
+    ):
+        yield stage
 
 
+@contextmanager
 def _on(server: Server, browser: Browser, host: HostPage) -> Iterator[Stage]:
     host.chat = server.url
     host.token = lambda: proofs.token("ana", name="Ana", email="ana@example.com")
-    stage = Stage(server, browser)
-    yield stage
-    for context in stage.contexts:
-        context.close()
-    assert stage.complaints == []
+    with staged(server, browser) as stage:
+        yield stage
 
 
 @pytest.fixture
@@ -172,29 +174,30 @@ def test_what_is_folded_away_stays_unread(embedded: Stage, host: HostPage, group
 
 
 def test_a_page_that_is_not_listed_says_so(tmp_path: Path, browser: Browser, host: HostPage) -> None:
-    with running(tmp_path / "jwt", SOCKET_CORS_ORIGIN="https://shop.example.com", **proofs.ENVIRONMENT) as server:
-        for stage in _on(server, browser, host):
-            page = visit(stage, host)
-            expect(page.get_by_role("alert")).to_contain_text(f"can put {host.url} on its list of origins")
-            expect_told(page, "refused", re.compile("origin_not_allowed"))
-            assert host.tokens_made == 0
+    with (
+        running(tmp_path / "jwt", SOCKET_CORS_ORIGIN="https://shop.example.com", **proofs.ENVIRONMENT) as server,
+        _on(server, browser, host) as stage,
+    ):
+        page = visit(stage, host)
+        expect(page.get_by_role("alert")).to_contain_text(f"can put {host.url} on its list of origins")
+        expect_told(page, "refused", re.compile("origin_not_allowed"))
+        assert host.tokens_made == 0
 
 
 def test_in_open_mode_people_sign_in_and_out_there(tmp_path: Path, browser: Browser, host: HostPage) -> None:
-    with running(tmp_path / "open", SOCKET_CORS_ORIGIN=host.url) as server:
-        for stage in _on(server, browser, host):
-            stage.sign_in("Luis")
-            page = visit(stage, host)
-            page.get_by_label("Your name").fill("Ana")
-            page.get_by_label("E-mail").fill("ana@example.com")
-            page.get_by_role("button", name="Start chatting").click()
-            open_private(page, "Luis")
-            say_there(page, "From the shop")
-            expect(page.locator(f".row-own{SENT} .content")).to_have_text("From the shop")
-            page.keyboard.press("Escape")
-            page.get_by_role("button", name="Menu").click()
-            page.get_by_role("menuitem", name="Sign out").click()
-            expect_told(page, "signed-out", "{}")
+    with running(tmp_path / "open", SOCKET_CORS_ORIGIN=host.url) as server, _on(server, browser, host) as stage:
+        stage.sign_in("Luis")
+        page = visit(stage, host)
+        page.get_by_label("Your name").fill("Ana")
+        page.get_by_label("E-mail").fill("ana@example.com")
+        page.get_by_role("button", name="Start chatting").click()
+        open_private(page, "Luis")
+        say_there(page, "From the shop")
+        expect(page.locator(f".row-own{SENT} .content")).to_have_text("From the shop")
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Menu").click()
+        page.get_by_role("menuitem", name="Sign out").click()
+        expect_told(page, "signed-out", "{}")
 
 
 def test_a_server_that_is_not_there_yet_is_waited_for(embedded: Stage, host: HostPage, group: str) -> None:
