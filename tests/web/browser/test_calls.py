@@ -318,7 +318,12 @@ def test_the_front_end_of_the_documentation_calls_ours(stage: Stage) -> None:
     expect_pictures(bea)
     expect_pictures(stranger)
     hang_up(bea)
-    stranger.wait_for_function("window.ending === 'hangup'")
+    stranger.evaluate(
+        """() => new Promise((told) => {
+          const look = () => (window.ending === 'hangup' ? told() : setTimeout(look, 50));
+          look();
+        })"""
+    )
 
 
 def test_a_stranger_signals_to_nobody(pair: tuple[Page, Page], server: Server) -> None:
