@@ -14,10 +14,9 @@ from email.utils import parsedate_to_datetime
 from time import monotonic
 
 import gevent
-import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ProtocolError
 from urllib3.util import Timeout, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
@@ -44,7 +43,11 @@ class _Socket:
     port: int
 
     def _new_conn(self) -> socket.socket:
-        return connect(self.host, self.port, timeout=EXCHANGE_SECONDS, allow_private=self.allow_private)
+        """Fails as urllib3's own does: of a bare reset it would think that a request had been sent."""
+        try:
+            return connect(self.host, self.port, timeout=EXCHANGE_SECONDS, allow_private=self.allow_private)
+        except OSError as exc:
+            raise NewConnectionError(self, str(exc)) from exc  # type: ignore[arg-type]
 
 
 class _PublicHttp(_Socket, HTTPConnection):
@@ -149,7 +152,7 @@ def _may_be_public(host: str) -> bool:
 def _reason(exc: Exception) -> str:
     """In a line, for who looks after the endpoint."""
     cause = exc
-    while isinstance(cause, urllib3.exceptions.MaxRetryError | urllib3.exceptions.ProtocolError) and cause.__cause__:
+    while isinstance(cause, MaxRetryError | NewConnectionError | ProtocolError) and cause.__cause__:
         cause = cause.__cause__  # type: ignore[assignment]
     return f"{type(cause).__name__}: {cause}"[:200]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -18,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from chatapp.adapters import webhook_sender
 from chatapp.adapters.standard_webhooks import StandardKeys, headers_of, verify_with
 from chatapp.adapters.webhook_sender import HttpSender, _seconds
 from chatapp.domain.happenings import EventType
@@ -167,6 +169,19 @@ def test_where_nobody_listens_is_a_failure() -> None:
         answer = post(f"http://127.0.0.1:{nobody.getsockname()[1]}/")
     assert answer["status"] is None
     assert "refused" in answer["error"].lower()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_reset_before_it_is_connected_is_a_failure(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    def reset(*_: Any, **__: Any) -> None:
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    monkeypatch.setattr(webhook_sender, "connect", reset)
+    endpoint = Endpoint("1", f"{scheme}://hook.example", "", (), (StandardKeys().new(),), START, START)
+    event = LoggedEvent("evt_1", EventType.TEST, "test", START, "{}")
+    answer = HttpSender(allow_private=True).post(endpoint, event, now=START)
+    assert answer.status is None
+    assert "reset by peer" in (answer.error or "")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"])
