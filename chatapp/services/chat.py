@@ -9,6 +9,7 @@ from chatapp.ports import Bus, FileStore, Store
 from chatapp.services.api_keys import ApiKeyService
 from chatapp.services.audit import AuditService
 from chatapp.services.calls.service import CallService
+from chatapp.services.calls.sweeper import CallSweeper
 from chatapp.services.catching_up import CatchUpService
 from chatapp.services.conversations import ConversationService
 from chatapp.services.deliveries import Deliveries
@@ -36,6 +37,7 @@ class Chat:
     file_access: FileAccess
     file_links: FileLinks
     calls: CallService
+    call_sweeper: CallSweeper
     presence: PresenceService
     typing: TypingService
     api_keys: ApiKeyService
@@ -55,6 +57,7 @@ class Chat:
     def close(self) -> None:
         """Finish what was accepted and let go of the engines."""
         self.presence.close()
+        self.call_sweeper.stop()
         self.calls.close()
         self.webhook_sweeper.stop()
         self.bus.close()

@@ -191,6 +191,7 @@ def build_chat(
         file_access=access,
         file_links=build_links(settings, access, clock, revocations),
         calls=calls.service,
+        call_sweeper=calls.sweeper,
         presence=presences,
         typing=typing,
         api_keys=build_api_keys(store, audit, scheduler),

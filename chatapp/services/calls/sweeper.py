@@ -57,11 +57,18 @@ class CallSweeper:
         self._closing = closing
         self._clock = clock
         self._scheduler = scheduler
+        self._is_stopped = False
 
     def start(self) -> None:
         self._scheduler.call_later(SWEEP_SECONDS, self._sweep_forever)
 
+    def stop(self) -> None:
+        """Others look after the calls from now on. May be called twice."""
+        self._is_stopped = True
+
     def _sweep_forever(self) -> None:
+        if self._is_stopped:
+            return
         self._scheduler.call_later(SWEEP_SECONDS, self._sweep_forever)
         self.sweep()
 

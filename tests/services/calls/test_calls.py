@@ -109,6 +109,17 @@ def test_a_ringing_whose_timer_died_with_its_worker_ends_by_the_sweeper(world: W
     assert ends(world) == [CallEnd.MISSED]
 
 
+def test_a_sweeper_that_is_stopped_sweeps_no_more(world: World) -> None:
+    pair = world.private("ana", "bea")
+    ana = Phone(world, "ana")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(world.scheduler, "call_later", lambda *_: None)
+        ana.start(pair)
+    world.sweeper.stop()
+    world.scheduler.advance(120)
+    assert ends(world) == []
+
+
 def test_who_calls_may_give_up(world: World) -> None:
     ana = Phone(world, "ana")
     ana.start(world.private("ana", "bea"))
