@@ -6,8 +6,12 @@ from datetime import UTC, datetime
 from typing import overload
 
 
-def to_ms(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
+@overload
+def to_ms(at: datetime) -> int: ...
+@overload
+def to_ms(at: None) -> None: ...
+def to_ms(at: datetime | None) -> int | None:
+    return None if at is None else round(at.timestamp() * 1000)
 
 
 @overload

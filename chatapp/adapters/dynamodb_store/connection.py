@@ -7,6 +7,7 @@ walks a model of the API along every value of a request and an answer, and takes
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -29,6 +30,8 @@ CONNECTIONS = 200
 """Requests under way at once in a process; more than these open a connection each and close it again."""
 
 API = "DynamoDB_20120810"
+
+SOCKET_OPTIONS = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 
 
 class Refused(Exception):
@@ -59,6 +62,7 @@ class _BehindProxy:
             proxies=proxies,
             timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
             max_pool_connections=CONNECTIONS,
+            socket_options=SOCKET_OPTIONS,
         )
 
     def post(self, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:

@@ -177,6 +177,6 @@ def _from_lane(lane: Lane) -> Item:
     return {
         "position": lane.position,
         "attempts": lane.attempts,
-        "due_at": None if lane.due_at is None else to_ms(lane.due_at),
-        "failing_since": None if lane.failing_since is None else to_ms(lane.failing_since),
+        "due_at": to_ms(lane.due_at),
+        "failing_since": to_ms(lane.failing_since),
     }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 
 from chatapp.adapters.call_codec import decode_call, encode_call
 from chatapp.adapters.sqlite_store.database import Database
+from chatapp.adapters.sqlite_store.rows import to_json
 from chatapp.adapters.times import from_ms, to_ms
 from chatapp.domain.calls import Call
 from chatapp.domain.errors import InAnotherCall
@@ -101,6 +101,6 @@ def _take_part(connection: sqlite3.Connection, call: Call) -> None:
 def _busy(connection: sqlite3.Connection, user_ids: Collection[str]) -> dict[str, str]:
     rows = connection.execute(
         "SELECT user_id, call_id FROM call_participants WHERE user_id IN (SELECT value FROM json_each(?))",
-        (json.dumps(list(user_ids)),),
+        (to_json(user_ids),),
     )
     return {row["user_id"]: row["call_id"] for row in rows}

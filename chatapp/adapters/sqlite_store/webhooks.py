@@ -259,8 +259,4 @@ def _to_lane(row: sqlite3.Row) -> Lane:
 
 
 def _from_lane(lane: Lane) -> tuple[int, int, int | None, int | None]:
-    return int(lane.position), lane.attempts, _ms(lane.due_at), _ms(lane.failing_since)
-
-
-def _ms(at: datetime | None) -> int | None:
-    return None if at is None else to_ms(at)
+    return int(lane.position), lane.attempts, to_ms(lane.due_at), to_ms(lane.failing_since)
