@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.server import Server, running
+from tests.e2e.test_cluster import all_answer, until
 from tests.e2e.wire import PATIENCE, Client, joined, make_conversation
 from tests.engines.redis import RedisEngine
 
@@ -31,24 +31,8 @@ SIGNALS = 500
 def cluster(engine: RedisEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     env = {"WEB_CONCURRENCY": "2", "REDIS_URL": engine.url, "CALL_RING_SECONDS": str(RING_SECONDS)}
     with running(tmp_path_factory.mktemp("calls") / "server", **env) as server:
-        until(lambda: both_answer(server), "both workers answer")
+        until(lambda: all_answer(server, 2), "both workers answer")
         yield server
-
-
-def both_answer(server: Server) -> bool:
-    """Each new session says by whom."""
-    found = set()
-    for _ in range(12):
-        session = server.get("/socket.io/?EIO=4&transport=polling").text
-        found.add(int(json.loads(session[1:])["sid"].partition(".")[0], 16))
-    return len(found) == 2
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at, f"never: {what}"
-        time.sleep(0.02)
 
 
 def worker_of(client: Client) -> int:
@@ -252,7 +236,7 @@ def test_a_call_outlives_the_worker_of_one_of_its_participants(cluster: Server) 
         ana.client.ok("call_hangup", {"callId": ana.call["callId"]})
         assert bea.client.expect("call_ended")["reason"] == "hangup"
         assert len(messages(cluster, conversation_id)) == 1
-    until(lambda: both_answer(cluster), "the worker is replaced")
+    until(lambda: all_answer(cluster, 2), "the worker is replaced")
 
 
 def test_without_redis_there_are_no_two_calls(cluster: Server, engine: RedisEngine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -64,6 +65,15 @@ def until_ready(server: Server, seconds: float = PATIENCE) -> None:
         return good >= 8 * WORKERS
 
     until(ready, "every worker is ready", seconds)
+
+
+def all_answer(server: Server, workers: int) -> bool:
+    """Each new session says by whom."""
+    found = set()
+    for _ in range(6 * workers):
+        session = server.get("/socket.io/?EIO=4&transport=polling").text
+        found.add(int(json.loads(session[1:])["sid"].partition(".")[0], 16))
+    return len(found) == workers
 
 
 def worker_of(server: Server, client: Client) -> int:

@@ -12,7 +12,7 @@ import requests
 
 from tests.e2e.proofs import ENVIRONMENT, SECRET, api_key, bearer, revoke_api_key, token
 from tests.e2e.server import Server, free_port, running
-from tests.e2e.test_cluster import until, worker_of
+from tests.e2e.test_cluster import all_answer, until, worker_of
 from tests.e2e.wire import PATIENCE, Client, Refused
 from tests.engines.redis import RedisEngine, running_redis
 
@@ -31,7 +31,7 @@ def engine() -> Iterator[RedisEngine]:
 def cluster(engine: RedisEngine, tmp_path: Path) -> Iterator[Server]:
     env = {**ENVIRONMENT, "WEB_CONCURRENCY": str(WORKERS), "REDIS_URL": engine.url}
     with running(tmp_path / "server", **env) as server:
-        until(lambda: len(server.workers()) == WORKERS, "all workers run")
+        until(lambda: all_answer(server, WORKERS), "all workers answer")
         yield server
 
 
