@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,7 +111,13 @@ class Crowd:
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
-    server = CountedServer(tmp_path_factory.mktemp("costs") / "server")
+    with crowd_in(tmp_path_factory.mktemp("costs")) as crowd:
+        yield crowd
+
+
+@contextmanager
+def crowd_in(folder: Path) -> Iterator[Crowd]:
+    server = CountedServer(folder / "server")
     with ExitStack() as stack:
         stack.callback(lambda: server.process.poll() is None and server.stop())
         server.start()
@@ -121,19 +128,27 @@ def per(more: Counts, less: Counts, units: int) -> Counts:
     return {name: (more[name] - less[name]) / units for name in less if isinstance(less[name], int)}
 
 
-def assert_within(found: Counts, bounds: dict[str, Bound]) -> None:
-    print("\n" + "\n".join(f"{name} {found[name]:.3f}, most {bound.most:g}" for name, bound in bounds.items()))
-    over = {name: (found[name], bound) for name, bound in bounds.items() if found[name] > bound.most}
-    assert not over
+def assert_within(bounds: dict[str, Bound], measure: Callable[[], Counts]) -> None:
+    """Measured up to three times: on a busy machine something that nobody asked for comes in between, and only adds."""
+    for left in (2, 1, 0):
+        found = measure()
+        print("\n" + "\n".join(f"{name} {found[name]:.3f}, most {bound.most:g}" for name, bound in bounds.items()))
+        over = {name: (found[name], bound) for name, bound in bounds.items() if found[name] > bound.most}
+        if not over:
+            return
+        assert left, over
 
 
 def test_an_idle_socket_takes_little_memory(crowd: Crowd) -> None:
-    crowd.grow(FEW)
-    few = crowd.server.observed()
-    crowd.grow(MANY)
-    many = crowd.server.observed()
-    assert many["sockets"] - few["sockets"] == MANY - FEW
-    assert_within(per(many, few, MANY - FEW), IDLE_SOCKET)
+    def one_more() -> Counts:
+        crowd.grow(FEW)
+        few = crowd.server.observed()
+        crowd.grow(len(crowd.members) + MANY)
+        many = crowd.server.observed()
+        assert many["sockets"] - few["sockets"] == MANY
+        return per(many, few, MANY)
+
+    assert_within(IDLE_SOCKET, one_more)
 
 
 def test_a_delivery_is_one_write_and_little_else(crowd: Crowd) -> None:
@@ -149,10 +164,13 @@ def test_a_delivery_is_one_write_and_little_else(crowd: Crowd) -> None:
         send()
         return crowd.server.count(send)
 
-    few, many = sending(FEW), sending(MANY)
-    each = per(many, few, (MANY - FEW) * ROUNDS)
-    assert each["socket_writes"] > 0.5, "writes are counted; on a busy machine some messages leave together"
-    assert_within(each, DELIVERY)
+    def one_more() -> Counts:
+        few, many = sending(FEW), sending(MANY)
+        each = per(many, few, (MANY - FEW) * ROUNDS)
+        assert each["socket_writes"] > 0.5, "writes are counted; on a busy machine some messages leave together"
+        return each
+
+    assert_within(DELIVERY, one_more)
 
 
 def test_a_message_between_two_costs_no_more_than_it_did(crowd: Crowd) -> None:
@@ -167,7 +185,7 @@ def test_a_message_between_two_costs_no_more_than_it_did(crowd: Crowd) -> None:
         return crowd.server.count(send)
 
     sending(FEW)
-    assert_within(per(sending(MANY), sending(FEW), MANY - FEW), SEND)
+    assert_within(SEND, lambda: per(sending(MANY), sending(FEW), MANY - FEW))
 
 
 def test_what_is_told_in_one_turn_is_one_write(crowd: Crowd) -> None:
@@ -184,27 +202,39 @@ def test_what_is_told_in_one_turn_is_one_write(crowd: Crowd) -> None:
     assert telling(10)["socket_writes"] == telling(1)["socket_writes"] > len(members)
 
 
-def test_who_joins_costs_no_more_than_it_did(crowd: Crowd) -> None:
-    def joining() -> Counts:
-        here, names = list(crowd.members), crowd.save(ROUNDS)
+def joining(crowd: Crowd) -> Counts:
+    """``ROUNDS`` users join, one after the other, and everybody who is online hears of each of them."""
+    here, names = list(crowd.members), crowd.save(ROUNDS)
 
-        def join() -> None:
+    def join() -> None:
+        for name in names:
+            crowd.join(name)
+        for member in here:
             for name in names:
-                crowd.join(name)
-            for member in here:
-                for name in names:
-                    member.wait_for('42["user_connected"', containing=f'"{name}"')
+                member.wait_for('42["user_connected"', containing=f'"{name}"')
 
-        return crowd.server.count(join)
+    return crowd.server.count(join)
 
-    few_online = len(crowd.grow(FEW))
-    few = joining()
-    many_online = len(crowd.grow(len(crowd.members) + MANY))
-    many = joining()
-    heard = per(many, few, ROUNDS * (many_online - few_online))
-    assert_within(heard, JOIN_HEARD)
-    alone = {name: few[name] / ROUNDS - heard[name] * few_online for name in heard}
-    assert_within(alone, JOIN)
+
+def test_who_joins_costs_no_more_than_it_did(tmp_path_factory: pytest.TempPathFactory) -> None:
+    def one() -> Counts:
+        with crowd_in(tmp_path_factory.mktemp("joining")) as crowd:
+            crowd.grow(1)
+            nothing = crowd.server.count(lambda: None)
+            return per(joining(crowd), nothing, ROUNDS)
+
+    assert_within(JOIN, one)
+
+
+def test_who_hears_of_one_that_joins_costs_a_write_at_most(crowd: Crowd) -> None:
+    def one_more() -> Counts:
+        crowd.grow(FEW)
+        few_online, few = len(crowd.members), joining(crowd)
+        crowd.grow(len(crowd.members) + MANY)
+        many_online, many = len(crowd.members), joining(crowd)
+        return per(many, few, ROUNDS * (many_online - few_online))
+
+    assert_within(JOIN_HEARD, one_more)
 
 
 def test_a_history_costs_no_more_than_it_did(crowd: Crowd) -> None:
@@ -222,4 +252,4 @@ def test_a_history_costs_no_more_than_it_did(crowd: Crowd) -> None:
             return crowd.server.count(read)
 
         reading(FEW)
-        assert_within(per(reading(MANY), reading(FEW), MANY - FEW), HISTORY)
+        assert_within(HISTORY, lambda: per(reading(MANY), reading(FEW), MANY - FEW))
