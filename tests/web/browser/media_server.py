@@ -31,8 +31,15 @@ class MediaServer:
         return rooms
 
     def drop(self) -> None:
-        """Everybody loses the signalling connection without a goodbye; who is not back in 5 s has left."""
-        requests.post(self.http_url + "/drop", timeout=10).raise_for_status()
+        """Everybody loses the signalling connection, but not the media. Who is not back in 5 s has left."""
+        self._post("/drop")
+
+    def forget(self) -> None:
+        """Everybody loses everything, as when the server starts anew: clients come back with a new session."""
+        self._post("/forget")
+
+    def _post(self, path: str) -> None:
+        requests.post(self.http_url + path, timeout=10).raise_for_status()
 
 
 @contextmanager

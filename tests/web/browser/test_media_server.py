@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import jwt
@@ -41,6 +42,8 @@ ANOTHER_CAMERA = """async () => {
   const { track } = room.localParticipant.getTrackPublication('camera');
   await track.replaceTrack(stream.getVideoTracks()[0]);
 }"""
+
+AWAIT_BACK = "() => { window.back = new Promise((resolve) => room.once('reconnected', resolve)); }"
 
 MEDIA_OF = """async () => {
   const received = {};
@@ -98,6 +101,19 @@ def camera_and_microphone(*identities: str) -> list[str]:
     return [f"{identity}'s {source}" for identity in identities for source in ("camera", "microphone")]
 
 
+@contextmanager
+def meeting(chromium: Browser, server: MediaServer) -> Iterator[list[Page]]:
+    """Of Ana and Bea, who see and hear each other."""
+    pages = [join(chromium, server, "ana"), join(chromium, server, "bea")]
+    for page in pages:
+        page.evaluate(PUBLISH)
+    for page, other in zip(pages, ("bea", "ana"), strict=True):
+        expect_media(page, *camera_and_microphone(other))
+    yield pages
+    for page in pages:
+        leave(page)
+
+
 def leave(page: Page) -> None:
     page.evaluate("() => room.disconnect()")
     page.context.close()
@@ -151,18 +167,28 @@ def test_muting_is_told(chromium: Browser, server: MediaServer) -> None:
     leave(bea)
 
 
-def test_who_loses_the_signalling_comes_back(chromium: Browser, server: MediaServer) -> None:
-    pages = [join(chromium, server, "ana"), join(chromium, server, "bea")]
-    for page in pages:
-        page.evaluate(PUBLISH)
-    for page, other in zip(pages, ("bea", "ana"), strict=True):
-        expect_media(page, *camera_and_microphone(other))
-        page.evaluate("() => { window.back = new Promise((resolve) => room.once('reconnected', resolve)); }")
-    server.drop()
-    for page, other in zip(pages, ("bea", "ana"), strict=True):
-        page.evaluate("() => back")
-        expect_media(page, *camera_and_microphone(other))
-        leave(page)
+def test_who_loses_the_signalling_resumes_and_the_others_do_not_notice(chromium: Browser, server: MediaServer) -> None:
+    with meeting(chromium, server) as pages:
+        for page in pages:
+            page.evaluate("() => { heard.length = 0; }")
+            page.evaluate(AWAIT_BACK)
+        server.drop()
+        for page, other in zip(pages, ("bea", "ana"), strict=True):
+            page.evaluate("() => back")
+            expect_media(page, *camera_and_microphone(other))
+            assert page.evaluate("() => heard") == []
+        pages[0].evaluate("() => room.localParticipant.setScreenShareEnabled(true)")
+        expect_media(pages[1], *camera_and_microphone("ana"), "ana's screen_share")
+
+
+def test_who_loses_everything_joins_again(chromium: Browser, server: MediaServer) -> None:
+    with meeting(chromium, server) as pages:
+        for page in pages:
+            page.evaluate(AWAIT_BACK)
+        server.forget()
+        for page, other in zip(pages, ("bea", "ana"), strict=True):
+            page.evaluate("() => back")
+            expect_media(page, *camera_and_microphone(other))
 
 
 def test_who_closes_the_page_has_left(chromium: Browser, server: MediaServer) -> None:

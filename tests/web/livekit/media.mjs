@@ -29,6 +29,8 @@ export class PublisherConnection {
 
   /** Of the description, the candidates among it. */
   async answer(sdp) {
+    // A client that resumes restarts ICE. werift follows it to another path by itself, but would not start anew.
+    for (const transport of this.pc.iceTransports) transport.renominating = true;
     await this.pc.setRemoteDescription({ type: 'offer', sdp });
     await this.pc.setLocalDescription(await this.pc.createAnswer());
     return localSdp(this.pc);
@@ -54,6 +56,7 @@ export class SubscriberConnection {
     this.forwarded = new Map();
     this.offers = 0;
     this.isNegotiating = false;
+    this.unanswered = null;
     // Where nobody publishes yet, these are what there is to agree about: the client waits for the connection.
     for (const label of ['_reliable', '_lossy']) this.pc.createDataChannel(label);
     this.pc.connectionStateChange.subscribe((state) => {
@@ -69,6 +72,7 @@ export class SubscriberConnection {
 
   async answered(sdp) {
     await this.pc.setRemoteDescription({ type: 'answer', sdp });
+    this.unanswered = null;
     this.isNegotiating = false;
     this.#askForKeyframes();
     await this.#negotiate();
@@ -82,7 +86,13 @@ export class SubscriberConnection {
     for (const publication of this.forwarded.keys()) if (!this.wanted.has(publication)) this.#stop(publication);
     await this.pc.setLocalDescription(await this.pc.createOffer());
     this.offers += 1;
-    this.send({ type: 'offer', sdp: localSdp(this.pc), id: this.offers });
+    this.unanswered = { type: 'offer', sdp: localSdp(this.pc), id: this.offers };
+    this.send(this.unanswered);
+  }
+
+  /** To a client that may have missed it. */
+  offerAgain() {
+    if (this.unanswered) this.send(this.unanswered);
   }
 
   get #isStale() {

@@ -1,14 +1,19 @@
 // Who is in which room, what they publish, and the messages between them and the server (SignalRequest, SignalResponse).
 import { randomBytes } from 'node:crypto';
 import {
-  ClientConfigSetting, DisconnectReason, LeaveRequest_Action, ParticipantInfo, ParticipantInfo_State, SignalRequest,
+  DisconnectReason, LeaveRequest_Action, ParticipantInfo, ParticipantInfo_State, SignalRequest,
   SignalResponse, SignalTarget, TrackInfo, TrackSource, TrackType, protoInt64,
 } from '@livekit/protocol';
 import { PublisherConnection, SubscriberConnection } from './media.mjs';
 
+const SERVER_INFO = { version: '1.9.0', protocol: 16 };
 const PING = { pingInterval: 5, pingTimeout: 15 };
 const RETURN_MS = 5000;
 const newSid = (prefix) => prefix + randomBytes(6).toString('hex');
+
+function send(socket, name, value) {
+  socket.send(new SignalResponse({ message: { case: name, value } }).toBinary());
+}
 
 class Publication {
   constructor(publisherSid, { cid, type, source, name, muted, width, height, stream }) {
@@ -36,7 +41,6 @@ class Publication {
 class Participant {
   constructor(room, socket, { identity, name, metadata }) {
     this.room = room;
-    this.socket = socket;
     this.identity = identity;
     this.sid = newSid('PA_');
     this.about = { sid: this.sid, identity, name, metadata, joinedAt: protoInt64.parse(Math.floor(Date.now() / 1000)) };
@@ -45,11 +49,18 @@ class Participant {
     this.subscriber = new SubscriberConnection((offer) => this.send('offer', offer));
     this.returning = null;
     this.handled = Promise.resolve();
+    this.#listenTo(socket);
+  }
+
+  #listenTo(socket) {
+    this.socket = socket;
     socket.on('message', (bytes) => {
       const { case: name, value } = SignalRequest.fromBinary(bytes).message;
       this.handled = this.handled.then(() => this.#whileHere(() => this.requests[name]?.(value)));
     });
-    socket.on('close', () => this.#whileHere(() => this.#lost()));
+    socket.on('close', () => {
+      if (this.isHere && this.socket === socket) this.#lost();
+    });
   }
 
   get isHere() {
@@ -75,7 +86,7 @@ class Participant {
   }
 
   send(name, value) {
-    this.socket.send(new SignalResponse({ message: { case: name, value } }).toBinary());
+    send(this.socket, name, value);
   }
 
   receive(publications) {
@@ -122,9 +133,18 @@ class Participant {
   }
 
   // -------------------------------------------------------------- how it ends
-  /** Without a goodbye: the client may come back, and takes its own place then. */
+  /** Without a goodbye: the client may come back. Its media goes on meanwhile. */
   #lost() {
     this.returning = setTimeout(() => this.room.remove(this), RETURN_MS);
+  }
+
+  resume(socket, others) {
+    clearTimeout(this.returning);
+    this.socket.terminate();
+    this.#listenTo(socket);
+    this.send('reconnect', { serverInfo: SERVER_INFO });
+    this.send('update', { participants: others.map((other) => other.info()) });
+    this.subscriber.offerAgain();
   }
 
   dismiss(reason) {
@@ -157,14 +177,19 @@ class Room {
       room: this.info,
       participant: participant.info(),
       otherParticipants: others.map((other) => other.info()),
-      serverInfo: { version: '1.9.0', protocol: 16 },
+      serverInfo: SERVER_INFO,
       subscriberPrimary: true,
-      clientConfiguration: { resumeConnection: ClientConfigSetting.DISABLED },
       enabledPublishCodecs: [{ mime: 'video/VP8' }, { mime: 'audio/opus' }],
       ...PING,
     });
     this.tellOthers(participant);
     return this.#distribute(participant);
+  }
+
+  resume(socket, { identity }, sid) {
+    const participant = this.participants.get(identity);
+    if (participant?.sid === sid) participant.resume(socket, this.#othersThan(participant));
+    else send(socket, 'leave', { reason: DisconnectReason.STATE_MISMATCH, action: LeaveRequest_Action.RECONNECT });
   }
 
   tellOthers(participant, info = participant.info()) {
@@ -204,9 +229,17 @@ export class Rooms {
     this.rooms = new Map();
   }
 
-  admit(socket, { room: name, ...who }) {
+  admit(socket, who) {
+    return this.#room(who).admit(socket, who);
+  }
+
+  resume(socket, who, sid) {
+    return this.#room(who).resume(socket, who, sid);
+  }
+
+  #room({ room: name }) {
     if (!this.rooms.has(name)) this.rooms.set(name, new Room(name));
-    return this.rooms.get(name).admit(socket, who);
+    return this.rooms.get(name);
   }
 
   describe() {
@@ -214,8 +247,10 @@ export class Rooms {
     return Object.fromEntries(inhabited.map(([name, room]) => [name, room.describe()]));
   }
 
-  close() {
+  /** As a server that starts anew. */
+  forget() {
     const everybody = [...this.rooms.values()].flatMap(({ participants }) => [...participants.values()]);
+    for (const { participants } of this.rooms.values()) participants.clear();
     return Promise.all(everybody.map((participant) => participant.close()));
   }
 }

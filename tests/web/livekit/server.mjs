@@ -1,12 +1,14 @@
 // Stands in for a LiveKit server, which no package registry of the tests offers: a selective forwarding unit that
 // speaks LiveKit's signalling protocol (16, with two peer connections) to the official client, and passes RTP on as
 // it comes. It does not do simulcast, adaptive streams, selective subscription, data, active speakers, connection
-// quality, resumed sessions (clients rejoin), or the room service's API. Everything stays on 127.0.0.1.
+// quality, renewed tokens, permissions, or the room service's API. Everything stays on 127.0.0.1.
 //
 //   node server.mjs --key KEY --secret SECRET [--port 0]
 //
-// Says {"url": "ws://…"} on stdout when it listens, and ends with SIGTERM. Tests ask for GET /rooms,
-// {room: {identity: {tracks: [{source, kind, muted}]}}}, and cut all signalling connections with POST /drop.
+// Says {"url": "ws://…"} on stdout when it listens, and ends with SIGTERM. For tests there are
+//   GET /rooms     {room: {identity: {tracks: [{source, kind, muted}]}}}
+//   POST /drop     cuts all signalling connections; clients resume, and their media goes on
+//   POST /forget   closes everything, as a server that starts anew; clients join again
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 import { jwtVerify } from 'jose';
@@ -47,6 +49,10 @@ const routes = {
     for (const socket of sockets.clients) socket.terminate();
     return [204];
   },
+  'POST /forget': async () => {
+    await rooms.forget();
+    return [204];
+  },
 };
 
 const server = createServer(async (request, response) => {
@@ -70,13 +76,15 @@ server.on('upgrade', async (request, socket, head) => {
   } catch {
     return refuse(socket, '401 Unauthorized');
   }
-  return sockets.handleUpgrade(request, socket, head, (upgraded) => rooms.admit(upgraded, who));
+  const { searchParams } = location;
+  return sockets.handleUpgrade(request, socket, head, (upgraded) =>
+    searchParams.has('reconnect') ? rooms.resume(upgraded, who, searchParams.get('sid')) : rooms.admit(upgraded, who));
 });
 
 // ---------------------------------------------------------------- its life
 process.on('SIGTERM', async () => {
   for (const socket of sockets.clients) socket.terminate();
-  await rooms.close();
+  await rooms.forget();
   process.exit();
 });
 
