@@ -29,8 +29,6 @@ export class PublisherConnection {
 
   /** Of the description, the candidates among it. */
   async answer(sdp) {
-    // A client that resumes restarts ICE. werift follows it to another path by itself, but would not start anew.
-    for (const transport of this.pc.iceTransports) transport.renominating = true;
     await this.pc.setRemoteDescription({ type: 'offer', sdp });
     await this.pc.setLocalDescription(await this.pc.createAnswer());
     return localSdp(this.pc);
