@@ -18,6 +18,11 @@ function localSdp({ localDescription }) {
   return localDescription.sdp.replace(/^m=(audio|video) 0 /gm, 'm=$1 9 ');
 }
 
+/** Where the answer knows nothing of it, a browser sends the first of its pictures only. */
+function withoutSimulcast(sdp) {
+  return sdp.replace(/^a=(simulcast|rid):.*\r\n/gm, '').replace(/^a=extmap:.*(rtp-stream-id|repaired-rtp-stream-id)\r\n/gm, '');
+}
+
 export class PublisherConnection {
   constructor() {
     this.pc = connection();
@@ -29,7 +34,7 @@ export class PublisherConnection {
 
   /** Of the description, the candidates among it. */
   async answer(sdp) {
-    await this.pc.setRemoteDescription({ type: 'offer', sdp });
+    await this.pc.setRemoteDescription({ type: 'offer', sdp: withoutSimulcast(sdp) });
     await this.pc.setLocalDescription(await this.pc.createAnswer());
     return localSdp(this.pc);
   }
