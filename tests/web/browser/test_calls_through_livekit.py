@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -145,12 +145,15 @@ def test_a_call_of_more_than_the_mesh_goes_through_the_server(
         expect_connected(*pages[:2])
 
 
-def test_the_call_goes_on_when_the_media_server_drops_everybody(pair: tuple[Page, Page], media: MediaServer) -> None:
+@pytest.mark.parametrize("what", [MediaServer.drop, MediaServer.forget])
+def test_the_call_goes_on_when_the_media_server_drops_or_forgets_everybody(
+    pair: tuple[Page, Page], media: MediaServer, what: Callable[[MediaServer], None]
+) -> None:
     ana, bea = pair
     call(ana, "Video call")
     answer(bea, "Answer with video")
     expect_connected(ana, bea)
-    media.drop()
+    what(media)
     for page in pair:
         expect_pictures(page)
         expect_sound(page)
