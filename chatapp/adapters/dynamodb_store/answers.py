@@ -12,10 +12,13 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from chatapp.adapters.call_codec import decode_summary
+from chatapp.adapters.making import maker
 from chatapp.adapters.times import from_ms
 from chatapp.domain.models import Attachment, Message, MessageType, Sender
 
 T = TypeVar("T")
+
+make_message = maker(Message)
 
 
 class QueryAnswer(msgspec.Struct, Generic[T], rename="pascal"):
@@ -77,7 +80,7 @@ class StoredMessage(msgspec.Struct, frozen=True, gc=False):
 
     def shown(self, sender: Sender) -> Message:
         seq, rev, edited_at = self.seq.N, self.rev.N, self.edited_at.N
-        return Message(  # by position, which takes a quarter less than by name
+        return make_message(  # by position, which takes a quarter less than by name
             self.id.S,
             self.conversation_id.S,
             seq,
