@@ -1,8 +1,8 @@
 """One request to DynamoDB, and its answer.
 
-Sessions and credentials are botocore's, and so is the way through a proxy. Its client is not asked: it
-walks a model of the API along every value of a request and an answer, and takes most of what a request costs
-(docs/decisions/0011). The API is JSON, and ours is written and read as it stands.
+Sessions and credentials are botocore's, and so is the way through a proxy. Its client is not asked: it walks a model
+of the API along every value of a request and an answer, and takes most of what a request costs (docs/decisions/0011).
+The API is JSON, and ours is written and read as it stands.
 """
 
 from __future__ import annotations
