@@ -29,6 +29,8 @@ export default defineConfig({
   build: {
     outDir: OUT,
     emptyOutDir: true,
+    chunkSizeWarningLimit: 600, // LiveKit’s client, which few calls need
+    license: { fileName: 'licenses.md' }, // of what is bundled, as those licences ask for
     assetsInlineLimit: 0, // the content security policy knows no data: scripts or styles
     modulePreload: { polyfill: false },
     target: 'es2022',

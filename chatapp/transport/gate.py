@@ -34,13 +34,15 @@ TOKEN_PARAMETERS = frozenset(
 """URLs are kept in histories, proxies' logs and referrers. Whoever put a secret into one is told so at the first try,
 before anybody begins to rely on it."""
 
+LIVEKIT_CLOUD = (".livekit.cloud", ".livekit.run")
+
 
 class Gate:
     def __init__(self, application: Application, settings: Settings) -> None:
         self._application = application
         self._settings = settings
         self._origins = Origins(settings.cors_origins)
-        self._policies = policies(settings.socket_path, file_hosts(settings))
+        self._policies = policies(settings.socket_path, file_hosts(settings), media_hosts(settings))
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         headers = self._headers(environ)
@@ -115,6 +117,17 @@ def file_hosts(settings: Settings) -> tuple[str, ...]:
     scheme, _, rest = settings.s3_endpoint.partition("://")
     host = rest.partition("/")[0]
     return (f"{scheme}://{host}", f"{scheme}://{bucket}.{host}")
+
+
+def media_hosts(settings: Settings) -> tuple[str, ...]:
+    """Of the LiveKit server, as a content policy says it: its client opens a WebSocket, and asks by HTTP for the reason
+    when it may not. The hosts of LiveKit's cloud name others that are nearer."""
+    if settings.livekit_url is None:
+        return ()
+    scheme, _, rest = settings.livekit_url.partition("://")
+    host = rest.partition("/")[0]
+    hosts = [host, *(f"*{domain}" for domain in LIVEKIT_CLOUD if host.endswith(domain))]
+    return tuple(f"{each}://{name}" for name in hosts for each in (scheme, scheme.replace("ws", "http")))
 
 
 def _log_refusal(failure: Failure, request_id: str, environ: Environ, address: str) -> None:

@@ -57,15 +57,17 @@ API_BROWSER = Policy(
 """Swagger UI has its icons as ``data:`` URLs in its style sheet."""
 
 
-def web_client(file_hosts: Iterable[str]) -> Policy:
-    """The bundled client's page. ``file_hosts`` are where downloads are redirected to: a policy looks at those too.
+def web_client(file_hosts: Iterable[str], media_hosts: Iterable[str] = ()) -> Policy:
+    """The bundled client's page. ``file_hosts`` are where downloads are redirected to: a policy looks at those too;
+    ``media_hosts`` take the media of large calls.
 
     ``connect-src 'self'`` covers WebSockets to the page's own host, ``blob:`` what was recorded or chosen and is not
     sent yet."""
     files = " ".join(["'self'", *file_hosts])
+    asked = " ".join([files, *media_hosts])
     return Policy(
         f"default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src {files} blob: data:; "
-        f"media-src {files} blob:; connect-src {files}; frame-src {files}; worker-src 'self'; manifest-src 'self'; "
+        f"media-src {files} blob:; connect-src {asked}; frame-src {files}; worker-src 'self'; manifest-src 'self'; "
         "form-action 'self'; base-uri 'none'",
         framed_by="'self'",
         devices=OWN_DEVICES,
@@ -76,7 +78,7 @@ Policies = tuple[tuple[str, Headers], ...]
 """The first of these prefixes that a path has decides."""
 
 
-def policies(socket_path: str, file_hosts: Iterable[str]) -> Policies:
+def policies(socket_path: str, file_hosts: Iterable[str], media_hosts: Iterable[str] = ()) -> Policies:
     parts = (
         ("/api/files/", DOWNLOAD),
         ("/uploads/", DOWNLOAD),
@@ -84,7 +86,7 @@ def policies(socket_path: str, file_hosts: Iterable[str]) -> Policies:
         ("/client/config.json", DATA),
         ("/client/", CODE),
         *((path, DATA) for path in (f"{socket_path}/", "/api/", "/healthz", "/readyz")),
-        ("/", web_client(file_hosts)),
+        ("/", web_client(file_hosts, media_hosts)),
         ("", DATA),
     )
     return tuple((prefix, policy.headers()) for prefix, policy in parts)

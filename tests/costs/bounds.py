@@ -21,8 +21,8 @@ DELIVERY = {
     "socket_writes": Bound(1.01, 1),
     "switches": Bound(0.01, 0),
     "serialisations": Bound(0.01, 0),
-    "python_calls": Bound(1.2, 1),
-    "builtin_calls": Bound(6.5, 6),
+    "python_calls": Bound(0.3, 0),
+    "builtin_calls": Bound(5.4, 4.9),
 }
 """One more member of a room that a message is sent to."""
 

@@ -7,10 +7,11 @@ import re
 import pytest
 
 from chatapp.settings import Settings
-from chatapp.transport.gate import file_hosts
+from chatapp.transport.gate import file_hosts, media_hosts
 from chatapp.transport.security_headers import policies, policy_of
 
 TABLE = policies("/socket.io", ())
+LIVEKIT = "ws://sfu.local:7880/livekit", "wss://chat.livekit.cloud"
 
 
 def told(path: str) -> dict[str, str]:
@@ -75,6 +76,15 @@ def test_the_web_client_may_show_files_where_they_are_kept() -> None:
     assert file_hosts(Settings()) == ()
     policy = dict(policy_of("/", policies("/socket.io", file_hosts(s3))))["Content-Security-Policy"]
     assert "img-src 'self' http://s3.local:8333 http://files.s3.local:8333 blob: data:;" in policy
+
+
+def test_the_web_client_may_speak_to_the_media_server() -> None:
+    assert media_hosts(Settings()) == ()
+    own, cloud = (Settings(livekit_url=url, livekit_key="key", livekit_secret="secret") for url in LIVEKIT)
+    assert media_hosts(own) == ("ws://sfu.local:7880", "http://sfu.local:7880")
+    assert media_hosts(cloud)[1:] == ("https://chat.livekit.cloud", "wss://*.livekit.cloud", "https://*.livekit.cloud")
+    policy = dict(policy_of("/", policies("/socket.io", (), media_hosts(own))))["Content-Security-Policy"]
+    assert "connect-src 'self' ws://sfu.local:7880 http://sfu.local:7880;" in policy
 
 
 def test_another_socket_path_is_data_too() -> None:

@@ -70,7 +70,8 @@ def test_each_text_lies_there_packed_as_well() -> None:
         assert gzip.decompress(Path(f"{path}.gz").read_bytes()) == path.read_bytes()
 
 
-def test_the_lock_names_no_registry() -> None:
-    lock = json.loads((WEB / "package-lock.json").read_text())
+@pytest.mark.parametrize("folder", ["web", "tests/e2e/clients", "tests/web/livekit"])
+def test_the_lock_names_no_registry(folder: str) -> None:
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text())
     assert lock["packages"]
     assert not [name for name, package in lock["packages"].items() if "resolved" in package]

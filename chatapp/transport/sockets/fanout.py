@@ -17,6 +17,7 @@ from chatapp.transport.sockets.frames import message_frame
 from chatapp.transport.sockets.gathering import Gathering, Told
 from chatapp.transport.sockets.packet_log import PacketLog
 from chatapp.transport.sockets.rooms import NAMESPACE
+from chatapp.transport.sockets.websocket import WebSocket, write_soon_to_all
 
 GATHER_SECONDS = 0.05
 """How long presence waits for more of it, once there was some: nobody sees it later, and a storm of 1,000 arrivals is
@@ -24,6 +25,9 @@ GATHER_SECONDS = 0.05
 
 GATHER_MAX_CHARS = 128 * 1024
 """It waits no longer when there is so much of it: a socket's backlog is bounded (``BACKLOG_MAX_BYTES``)."""
+
+AUDIENCE_KEPT = 32
+"""Of a room with so many in it or more it is kept who they are, until one comes or goes."""
 
 
 class FanoutManager(socketio.Manager):
@@ -39,6 +43,7 @@ class FanoutManager(socketio.Manager):
         self._scheduler = scheduler
         self._gathering = Gathering(log)
         self._window: Timer | None = None
+        self._audiences: dict[str | None, list[DirectSocket]] = {}
         self._entered: defaultdict[str, dict[str | None, int]] = defaultdict(dict)  # socket → rooms, and since when
 
     # ------------------------------------------------------------ rooms
@@ -50,6 +55,7 @@ class FanoutManager(socketio.Manager):
         else:
             connected = self.rooms[namespace]
             connected.setdefault(room, {})[sid] = eio_sid or connected[None][sid]
+        self._audiences.pop(room, None)
         rooms = self._entered[sid]
         if room not in rooms:
             rooms[room] = self._log.number
@@ -60,6 +66,7 @@ class FanoutManager(socketio.Manager):
         if room == EVERYONE:
             self.settle(sid)
         super().basic_leave_room(sid, namespace, room)
+        self._audiences.pop(room, None)
         rooms = self._entered.get(sid)
         if rooms is not None:
             rooms.pop(room, None)
@@ -130,45 +137,66 @@ class FanoutManager(socketio.Manager):
                 is_counted = is_awaited or any(self._counts(eio_sid) for eio_sid in hearers.values())
                 self._gather(Told(self._log.record(rooms, skipped, encoded) if is_counted else 0, encoded, skipped))
             return
-        participants = self._participants(namespace, rooms)
-        if not participants and not is_awaited:
-            return
-        encoded = self._encoded(namespace, event, data)
-        number = self._log.record(rooms, skipped, encoded) if is_awaited else None
         if self._gathering:  # nothing overtakes
-            for sid, _transport in participants:
+            for sid, _transport in self._participants(namespace, rooms):
                 if sid not in skipped:
                     self.settle(sid)
-        plain: list[DirectSocket] = []
-        counting: list[DirectSocket] = []
-        sockets = self.server.eio.sockets
-        for sid, eio_sid in participants:
-            if sid not in skipped:
-                socket = sockets.get(eio_sid)
-                if socket is not None and not socket.closed:
-                    (plain if socket.sent is None else counting).append(socket)
-        if plain:
-            self._send_to_all(plain, encoded)
-        if counting:
-            number = number or self._log.record(rooms, skipped, encoded)
-            for socket in counting:
-                socket.sent = number
-            self._send_to_all(counting, self._log.stamped(encoded, number))
-
-    def _send_to_all(self, sockets: list[DirectSocket], text: str) -> None:
-        """The same bytes."""
-        engine = engine_packet.Packet(engine_packet.MESSAGE, text)
-        frame = message_frame(engine.encode())
-        for socket in sockets:
-            websocket = socket.websocket
-            if websocket is not None:
-                websocket.write_soon(frame)
-            else:
-                socket.send(engine)  # it polls
+        audience = self._audience(namespace, rooms, skipped)
+        if not audience and not is_awaited:
+            return
+        encoded = self._encoded(namespace, event, data)
+        is_counted = is_awaited or any(socket.sent is not None for socket in audience)
+        self._send_to_all(audience, encoded, self._log.record(rooms, skipped, encoded) if is_counted else 0)
 
     def _encoded(self, namespace: str, event: str, data: Any) -> str:
         text: str = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, data]).encode()
         return text
+
+    def _send_to_all(self, audience: list[DirectSocket], text: str, number: int) -> None:
+        """The same bytes to all, and the same with the number to those that count. What a broadcast to a full room
+        costs is what stands in this loop."""
+        plain: list[WebSocket] = []
+        counting: list[WebSocket] = []
+        polling: list[DirectSocket] = []
+        for socket in audience:
+            websocket = socket.websocket
+            if websocket is None:
+                polling.append(socket)
+            elif socket.sent is None:
+                plain.append(websocket)
+            else:
+                socket.sent = number
+                counting.append(websocket)
+        if plain:
+            write_soon_to_all(plain, message_frame(f"4{text}"))
+        if counting:
+            write_soon_to_all(counting, message_frame(f"4{self._log.stamped(text, number)}"))
+        for socket in polling:
+            if not socket.closed:
+                is_counting = socket.sent is not None
+                if is_counting:
+                    socket.sent = number
+                shown = self._log.stamped(text, number) if is_counting else text
+                socket.send(engine_packet.Packet(engine_packet.MESSAGE, shown))
+
+    # ------------------------------------------------------------ who hears
+    def _audience(self, namespace: str, rooms: str | Collection[str] | None, skipped: set[str]) -> list[DirectSocket]:
+        if rooms is None or (not isinstance(rooms, str) and len(rooms) != 1):
+            return self._sockets(self._participants(namespace, rooms), skipped)
+        room = rooms if isinstance(rooms, str) else next(iter(rooms))
+        known = self._audiences.get(room)
+        if known is None:
+            known = self._sockets(self._participants(namespace, room), set())
+            if len(known) >= AUDIENCE_KEPT:
+                self._audiences[room] = known
+        if not skipped:
+            return known[:]
+        unwanted = {self.eio_sid_from_sid(sid, namespace) for sid in skipped}
+        return [socket for socket in known if socket.sid not in unwanted]
+
+    def _sockets(self, participants: Iterable[tuple[str, str]], skipped: set[str]) -> list[DirectSocket]:
+        sockets = self.server.eio.sockets
+        return [sockets[eio_sid] for sid, eio_sid in participants if sid not in skipped and eio_sid in sockets]
 
     # ------------------------------------------------------------ what is gathered
     def settle(self, sid: str) -> None:

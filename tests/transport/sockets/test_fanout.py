@@ -22,11 +22,14 @@ from tests.fakes import ManualScheduler
 class Wire:
     """A WebSocket that remembers."""
 
+    is_closed = False
+
     def __init__(self) -> None:
         self.frames: list[bytes] = []
 
     def write_soon(self, frame: bytes) -> None:
-        self.frames.append(frame)
+        if not self.is_closed:
+            self.frames.append(frame)
 
 
 class Server:
@@ -50,7 +53,7 @@ class Server:
     def polling(self, name: str, *rooms: str) -> list[str]:
         sent: list[str] = []
         socket = SimpleNamespace(
-            closed=False, websocket=None, sent=None, send=lambda packet: sent.append(packet.encode())
+            sid=name, closed=False, websocket=None, sent=None, send=lambda packet: sent.append(packet.encode())
         )
         self.enter(name, socket, rooms)
         return sent
@@ -172,9 +175,49 @@ def test_who_polls_gets_it_in_the_library_s_way(server: Server) -> None:
 def test_a_socket_that_is_gone_or_closing_is_passed_over(server: Server) -> None:
     gone, closed, there = server.direct("a", "room"), server.direct("b", "room"), server.direct("c", "room")
     del server.server.eio.sockets["a"]
-    server.server.eio.sockets["b"].closed = True
+    closed.is_closed = True
     server.emit(to="room")
     assert (gone.frames, closed.frames, there.frames) == ([], [], [TOLD])
+
+
+def test_a_socket_that_polls_and_is_closing_is_passed_over(server: Server) -> None:
+    sent = server.polling("a", "room")
+    server.server.eio.sockets["a"].closed = True
+    server.emit(to="room")
+    assert sent == []
+
+
+def test_in_a_full_room_those_hear_who_are_in_it_by_now(server: Server) -> None:
+    wires = {name: server.direct(name, "room") for name in (f"s{number}" for number in range(fanout.AUDIENCE_KEPT))}
+    server.emit(to="room")
+    wires["late"] = server.direct("late", "room")
+    server.emit(to="room")
+    server.manager.basic_leave_room("s0", "/", "room")
+    server.manager.basic_disconnect("s1", "/")
+    server.emit(to=("room",))
+    server.emit(to="room", skip_sid="s2")
+    heard = {name: len(wire.frames) for name, wire in wires.items()}
+    assert [heard.pop(name) for name in ("s0", "s1", "s2", "late")] == [2, 2, 3, 3]
+    assert set(heard.values()) == {4}
+
+
+def test_who_upgrades_in_a_full_room_goes_on_hearing(server: Server) -> None:
+    for number in range(fanout.AUDIENCE_KEPT):
+        server.direct(f"s{number}", "room")
+    sent = server.polling("a", "room")
+    server.emit(to="room")
+    server.server.eio.sockets["a"].websocket = wire = Wire()
+    server.emit(to="room")
+    assert (sent, wire.frames) == (['42["told",1]'], [TOLD])
+
+
+def test_who_is_in_an_empty_room_is_not_kept(server: Server) -> None:
+    for number in range(fanout.AUDIENCE_KEPT):
+        server.direct(f"s{number}", "room")
+    server.emit(to="room")
+    for number in range(fanout.AUDIENCE_KEPT):
+        server.manager.basic_disconnect(f"s{number}", "/")
+    assert not server.manager._audiences
 
 
 def test_nobody_in_a_room_is_nothing_to_do(server: Server) -> None:

@@ -47,7 +47,7 @@ class Server(FanoutServer):
         if kind.startswith("polling"):
             polled = self.polls[sid] = []
             socket = SimpleNamespace(
-                closed=False, websocket=None, sent=sent, send=lambda packet: polled.append(packet.encode())
+                sid=sid, closed=False, websocket=None, sent=sent, send=lambda packet: polled.append(packet.encode())
             )
         else:
             socket = DirectSocket(self.server.eio, sid)

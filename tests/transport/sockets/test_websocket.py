@@ -16,7 +16,7 @@ from gevent.event import AsyncResult
 
 from chatapp.transport.sockets import websocket as module
 from chatapp.transport.sockets.frames import INVALID_TEXT, NORMAL, PROTOCOL_ERROR, TOO_BIG, frame, message_frame
-from chatapp.transport.sockets.websocket import BACKLOG_MAX_BYTES, WebSocket
+from chatapp.transport.sockets.websocket import BACKLOG_MAX_BYTES, WebSocket, write_soon_to_all
 from tests.e2e.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, close_code, server_frame
 
 LIMIT = 1000
@@ -327,6 +327,23 @@ def test_what_is_told_in_one_turn_leaves_in_one_call_and_in_order(line: Line) ->
     assert len(kernel.sends) == 1
     line.websocket.write_soon(message_frame("four"))
     assert line.peer.frame() == (TEXT, b"four")
+
+
+def test_what_all_are_told_comes_in_order_with_what_one_is_told(line: Line) -> None:
+    line.websocket._kernel = kernel = CountingKernel(line.websocket._kernel)
+    for text in ("one", "two", "three"):
+        write_soon_to_all([line.websocket], message_frame(text))
+    line.websocket.write_soon(message_frame("four"))
+    write_soon_to_all([line.websocket], message_frame("five"))
+    assert [line.peer.frame()[1] for _ in range(5)] == [b"one", b"two", b"three", b"four", b"five"]
+    assert len(kernel.sends) == 1
+
+
+def test_what_all_are_told_passes_over_who_is_closed(line: Line) -> None:
+    line.websocket.abort()
+    write_soon_to_all([line.websocket], message_frame("nothing"))
+    gevent.sleep(0)
+    assert line.peer.at_end()
 
 
 def test_a_message_sent_at_once_does_not_overtake(line: Line) -> None:

@@ -19,6 +19,8 @@ MEDIA = [
     "--auto-select-desktop-capture-source=Entire screen",
 ]
 
+TWO_OF_EACH = [f"{FAKE_DEVICES}=device-count=2", *MEDIA[1:]]
+
 MAY_LOOK_IN = """
 window.links = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
@@ -54,6 +56,17 @@ def acquainted(one: Page, name: str, other: Page, other_name: str) -> None:
     say(one, "Hello")
     open_private(other, name)
     expect(other.locator(".row-other .content")).to_have_text("Hello")
+
+
+def make_group(page: Page, others: list[str]) -> None:
+    """Of the page's own user and others, open on the page."""
+    page.get_by_role("button", name="New group").first.click()
+    page.get_by_label("Group name").fill("Friends")
+    for name in others:
+        page.get_by_role("dialog").get_by_label("Search people").fill(name)
+        page.get_by_role("dialog").locator("label", has_text=name).click()
+    page.get_by_role("button", name="Create group").click()
+    expect(page.locator(".conversation-title")).to_contain_text("Friends")
 
 
 def call(page: Page, kind: str = "Voice call") -> None:
@@ -115,6 +128,10 @@ def expect_sound(page: Page) -> None:
 SAMPLES = """async () => (await window.reports()).flat()
   .filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')
   .reduce((sum, { totalSamplesReceived }) => sum + (totalSamplesReceived ?? 0), 0)"""
+
+SENT = """() => Object.fromEntries(window.links.filter((link) => link.connectionState === 'connected')
+  .flatMap((link) => link.getSenders()).filter(({ track }) => track).map(({ track }) => [track.kind, track.label]))"""
+"""Which devices the sound and the picture come from: their names."""
 
 WAYS = """async () => (await window.reports()).map((reports) => {
   const pair = reports.find(({ type, nominated }) => type === 'candidate-pair' && nominated);

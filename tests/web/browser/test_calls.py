@@ -25,6 +25,7 @@ from tests.web.browser.calling import (
     expect_pictures,
     expect_sound,
     hang_up,
+    make_group,
     sign_in,
     stage_of,
 )
@@ -36,6 +37,17 @@ SOCKET_IO = (ROOT / "web" / "node_modules" / "socket.io-client" / "dist" / "sock
 
 ELSEWHERE = "--host-resolver-rules=MAP chat.test 127.0.0.1"
 TURN_SECRET = "the secret of the relay"
+
+HEARS_TONES = """
+window.tones = [];
+const { start } = AudioScheduledSourceNode.prototype;
+AudioScheduledSourceNode.prototype.start = function (...at) {
+  if (this instanceof OscillatorNode) window.tones.push(this.frequency.value);
+  return start.apply(this, at);
+};
+"""
+ROUND_OF_RINGING_MS = 4_800
+"""In which the slower of the two sounds of ringing would begin again."""
 
 CALLS_MEASURED = 20
 CONNECTED_WITHIN_SECONDS = 3.0
@@ -114,7 +126,7 @@ def test_a_screen_is_shown_beside_its_owner_and_taken_back(pair: tuple[Page, Pag
 def test_four_see_each_other(stage: Stage) -> None:
     people = names(4)
     pages = [sign_in(stage, name) for name in people]
-    _group(pages[0], people[1:])
+    make_group(pages[0], people[1:])
     call(pages[0], "Video call")
     for page in pages[1:]:
         answer(page, "Answer with video")
@@ -123,16 +135,6 @@ def test_four_see_each_other(stage: Stage) -> None:
         expect_pictures(page, others=3)
     hang_up(pages[3])
     expect_connected(*pages[:3], others=2)
-
-
-def _group(page: Page, others: list[str]) -> None:
-    page.get_by_role("button", name="New group").first.click()
-    page.get_by_label("Group name").fill("Friends")
-    for name in others:
-        page.get_by_role("dialog").get_by_label("Search people").fill(name)
-        page.get_by_role("dialog").locator("label", has_text=name).click()
-    page.get_by_role("button", name="Create group").click()
-    expect(page.locator(".conversation-title")).to_contain_text("Friends")
 
 
 def test_who_is_called_declines(pair: tuple[Page, Page]) -> None:
@@ -360,6 +362,83 @@ def test_calls_connect_quickly(pair: tuple[Page, Page]) -> None:
         bea.get_by_role("button", name="Close").click()
         expect_over(ana, bea)
     assert sorted(took)[int(0.95 * CALLS_MEASURED) - 1] <= CONNECTED_WITHIN_SECONDS, took
+
+
+def test_it_rings_where_one_is_called_and_where_one_waits_until_it_is_answered(stage: Stage) -> None:
+    ana_name, bea_name = names()
+    ana, bea = (sign_in(stage, name, HEARS_TONES) for name in (ana_name, bea_name))
+    acquainted(ana, ana_name, bea, bea_name)
+    call(ana)
+    bea.wait_for_function("() => window.tones.includes(523)")
+    ana.wait_for_function("() => window.tones.includes(425)")
+    answer(bea)
+    expect_connected(ana, bea)
+    for page in (ana, bea):
+        page.evaluate("window.tones.length = 0")
+    ana.wait_for_timeout(ROUND_OF_RINGING_MS)
+    assert [page.evaluate("window.tones") for page in (ana, bea)] == [[], []]
+
+
+def test_a_muted_conversation_rings_without_a_sound(stage: Stage) -> None:
+    ana_name, bea_name = names()
+    ana, bea = (sign_in(stage, name, HEARS_TONES) for name in (ana_name, bea_name))
+    acquainted(ana, ana_name, bea, bea_name)
+    bea.locator(".conversation-head").get_by_role("button", name="Mute").click()
+    call(ana)
+    expect(bea.get_by_role("dialog")).to_be_visible()
+    ana.wait_for_function("() => window.tones.includes(425)")
+    answer(bea)
+    expect_connected(ana, bea)
+    assert not bea.evaluate("window.tones.includes(523)")
+
+
+def test_a_picture_has_a_window_of_its_own(pair: tuple[Page, Page]) -> None:
+    ana, bea = pair
+    call(ana, "Video call")
+    answer(bea, "Answer with video")
+    expect_connected(ana, bea)
+    expect_pictures(ana)
+    ana.get_by_role("button", name="Picture in picture").click()
+    ana.wait_for_function("() => document.pictureInPictureElement?.closest('.tile-of') !== null")
+    ana.get_by_role("button", name="Picture in picture").click()
+    ana.wait_for_function("() => document.pictureInPictureElement === null")
+
+
+def test_another_camera_and_microphone_are_taken_in_mid_call_and_kept_for_the_next(
+    server: Server, browser: Browser
+) -> None:
+    with calling.launched(browser, *calling.TWO_OF_EACH) as chromium, staged(server, chromium) as stage:
+        ana_name, bea_name = names()
+        ana, bea = sign_in(stage, ana_name), sign_in(stage, bea_name)
+        acquainted(ana, ana_name, bea, bea_name)
+        call(ana, "Video call")
+        answer(bea, "Answer with video")
+        expect_connected(ana, bea)
+        before = ana.evaluate(calling.SENT)
+        ana.get_by_role("button", name="Devices").click()
+        dialog = ana.get_by_role("dialog")
+        expect(dialog.locator("video")).to_be_visible()
+        for device in ("Camera", "Microphone"):
+            chooser = dialog.get_by_role("combobox", name=device)
+            others = set(chooser.locator("option").all_inner_texts()[1:]) - set(before.values())
+            chooser.select_option(label=min(others))
+        ana.wait_for_function(
+            f"""(before) => {{
+              const sent = ({calling.SENT})();
+              return sent.video !== before.video && sent.audio !== before.audio;
+            }}""",
+            arg=before,
+        )
+        chosen = ana.evaluate(calling.SENT)
+        expect_pictures(bea)
+        expect_sound(bea)
+        dialog.get_by_role("button", name="Done").click()
+        hang_up(ana)
+        expect_over(ana, bea)
+        call(ana, "Video call")
+        answer(bea, "Answer with video")
+        expect_connected(ana, bea)
+        assert ana.evaluate(calling.SENT) == chosen
 
 
 def test_one_chats_while_one_calls(pair: tuple[Page, Page]) -> None:

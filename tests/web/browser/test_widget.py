@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e import proofs
 from tests.e2e.server import Server, running
-from tests.web.browser import axe
+from tests.web.browser import axe, calling
 from tests.web.browser.conftest import Stage, open_private, say, staged
 from tests.web.browser.host_page import HostPage, serving
 
@@ -232,6 +232,27 @@ def test_a_voice_note_is_recorded_and_heard_there(
     expect(sound.get_by_role("button", name="Pause")).to_be_visible()
     expect(sound.get_by_role("button", name="Play")).to_be_visible()
     expect(sound.get_by_role("alert")).to_have_count(0)
+
+
+def test_one_calls_and_answers_there(embedded: Stage, browser: Browser, host: HostPage, group: str) -> None:
+    host.attributes = f'conversation="{group}"'
+    with calling.launched(browser, *calling.MEDIA) as phones:
+        embedded.browser = phones
+        ana = visit(embedded, host, script=calling.MAY_LOOK_IN)
+        expect(ana.locator(".content")).to_have_text("How can I help?")
+        host.token = lambda: proofs.token("luis", name="Luis", email="luis@example.com")
+        luis = visit(embedded, host, script=calling.MAY_LOOK_IN)
+        expect(luis.locator(".content")).to_have_text("How can I help?")
+        calling.call(ana, "Video call")
+        calling.answer(luis, "Answer with video")
+        calling.expect_connected(ana, luis)
+        for page in (ana, luis):
+            calling.expect_pictures(page)
+            calling.expect_sound(page)
+        calling.hang_up(luis)
+        calling.expect_over(ana, luis)
+        expect(ana.locator(".call-card")).to_be_visible()
+        embedded.leave()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -26,9 +26,10 @@ describe('a message’s text', () => {
   });
 
   it('is read in time that grows with its length alone', () => {
-    const began = performance.now();
+    const began = process.cpuUsage(); // not the clock's time: others may be at work on the machine
     for (const hostile of ['`'.repeat(16_000), '```'.repeat(5_000), `https://a${'.'.repeat(16_000)}`, `https://a${')'.repeat(8_000)}`, '('.repeat(16_000)]) parse(hostile);
-    expect(performance.now() - began).toBeLessThan(1_000);
+    const { user, system } = process.cpuUsage(began);
+    expect((user + system) / 1_000).toBeLessThan(1_000);
   });
 
   it.each([['🎉', true], ['👍🏽', true], ['👩‍💻 ❤️', true], ['🇪🇸', true], ['🎉🎉🎉🎉', false], ['ok 👍', false], ['12', false], ['', false]])(

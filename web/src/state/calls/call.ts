@@ -1,20 +1,21 @@
 import { computed, signal, type ReadonlySignal } from '@preact/signals-core';
 import { Refused, Unreachable } from '../../protocol/refused';
-import type {
-  Call, CallEnded, CallMediaShown, CallParticipant, CallParticipantLeft, CallSignalled, IceServer,
-} from '../../protocol/types.gen';
+import type { Call, CallEnded, CallMediaShown, CallParticipant, CallParticipantLeft, CallSignalled } from '../../protocol/types.gen';
 import type { Wire } from '../../protocol/wire';
-import type { Connect, Kind } from './link';
+import type { Connect } from './link';
 import type { LocalMedia } from './local_media';
 import { MediaProblem } from './local_media';
+import { MediaRoom } from './media_room';
+import { Mesh } from './mesh';
 import { Participant } from './participant';
-import { Peer, type Told } from './peer';
+import type { JoinRoom, MediaServerFailure } from './room_link';
+import type { Route } from './route';
 
 /** `asking`: for a microphone; `outgoing`: it rings at the others. */
 export type Phase = 'asking' | 'outgoing' | 'connecting' | 'connected' | 'reconnecting' | 'ended';
 
 /** How it ended: as the server says, or why this device is out of it. */
-export type EndReason = CallEnded['reason'] | 'lost' | 'removed' | 'replaced' | 'error' | 'needs-media-server';
+export type EndReason = CallEnded['reason'] | 'lost' | 'removed' | 'replaced' | 'error';
 
 export interface Ending {
   reason: EndReason;
@@ -29,6 +30,7 @@ const RENEW_AFTER_MS = 30 * 60_000;
 export interface CallNeeds {
   wire: Pick<Wire, 'ask' | 'tell'>;
   connect: Connect;
+  join: JoinRoom;
   media: LocalMedia;
   now: () => number;
   deviceId: string;
@@ -51,12 +53,16 @@ export class LiveCall {
   readonly phase = computed<Phase>(() => this.#phase());
   #joined: number | null = null;
   #stopTelling: (() => void) | undefined;
-  /** What came for somebody who was not announced yet, or before the answer that lets us in. */
-  readonly #early = new Map<string, CallSignalled[]>();
+  /** A mesh until the answer says otherwise: it keeps what is signalled before that. */
+  #route: Route;
+  readonly #room = signal<MediaRoom | null>(null);
+  /** The media server that all goes through does not let us in. */
+  readonly mediaServerProblem = computed<MediaServerFailure | null>(() => this.#room.value?.problem.value ?? null);
 
-  readonly #untold: [to: string, signal: Told][] = [];
-
-  constructor(private readonly needs: CallNeeds, readonly conversationId: string, readonly entry: Entry, readonly withCamera: boolean) {}
+  constructor(private readonly needs: CallNeeds, readonly conversationId: string, readonly entry: Entry, readonly withCamera: boolean) {
+    const { wire, connect, media } = needs;
+    this.#route = new Mesh({ wire, connect, media, callId: () => this.id!, renew: () => this.#renew() });
+  }
 
   get media(): LocalMedia {
     return this.needs.media;
@@ -81,18 +87,18 @@ export class LiveCall {
   async resume(): Promise<void> {
     if (this.id === null || this.ending.peek() || this.#joined === null) return;
     try {
-      this.#apply(await this.needs.wire.ask('call_accept', { callId: this.id, deviceId: this.needs.deviceId }));
+      await this.#refresh();
       this.#tellMedia();
-      this.retell();
-      for (const { peer } of this.others.peek().values()) if (peer.state.peek() !== 'connected') peer.restart();
+      this.#route.retell();
+      this.#route.resume();
     } catch (error) {
       if (error instanceof Refused) this.#failed(error); // without a connection the next one asks again
     }
   }
 
-  /** What could not be told while there was no connection, to those who are still there. */
+  /** There is the same connection again. */
   retell(): void {
-    for (const [to, signal] of this.#untold.splice(0)) if (this.others.peek().has(to)) void this.#tell(to, signal);
+    this.#route.retell();
   }
 
   hangUp(): void {
@@ -105,13 +111,13 @@ export class LiveCall {
     this.ending.value = { durationMs: since === null ? 0 : this.needs.now() - since, ...how };
     this.#stopTelling?.();
     this.media.close();
-    for (const { peer } of this.others.peek().values()) peer.close();
+    this.#route.close();
     this.others.value = new Map();
   }
 
   joined(participant: CallParticipant): void {
     if (this.others.peek().has(participant.participantId)) return;
-    this.#meet(participant, this.#iceServers());
+    this.#meet(participant);
   }
 
   left({ participantId, reason }: CallParticipantLeft): void {
@@ -124,16 +130,14 @@ export class LiveCall {
   }
 
   signalled(heard: CallSignalled): void {
-    const known = this.others.peek().get(heard.from);
-    if (known) void known.peer.hear(heard);
-    else this.#early.set(heard.from, [...(this.#early.get(heard.from) ?? []), heard]);
+    this.#route.signalled(heard);
   }
 
   #phase(): Phase {
     if (this.ending.value) return 'ended';
     const call = this.call.value;
     if (!call) return 'asking';
-    const states = [...this.others.value.values()].map(({ peer }) => peer.state.value);
+    const states = [...this.others.value.values()].map(({ incoming }) => incoming.state.value);
     if (states.includes('connected')) return 'connected';
     if (states.length === 0 && this.connectedAt.value === null && call.answeredAt === null) return 'outgoing';
     return this.connectedAt.value === null ? 'connecting' : 'reconnecting';
@@ -159,75 +163,53 @@ export class LiveCall {
     this.#joined = this.needs.now();
     this.call.value = call;
     if (call.state === 'ended') this.end({ reason: call.reason ?? 'failed' });
-    else if (call.mediaServer) this.#leaveToOthers(call);
     else this.#reconcile(call);
-  }
-
-  /** This client speaks to no media server. */
-  #leaveToOthers({ callId }: Call): void {
-    this.needs.wire.tell('call_hangup', { callId });
-    this.end({ reason: 'needs-media-server' });
   }
 
   #reconcile(call: Call): void {
     const here = new Set(call.participants.map(({ participantId }) => participantId));
     for (const id of this.others.peek().keys()) if (!here.has(id)) this.#part(id);
-    for (const { peer } of this.others.peek().values()) peer.setIceServers(call.iceServers);
+    this.#renewed(call);
     for (const participant of call.participants) {
       this.joined(participant);
       this.others.peek().get(participant.participantId)?.shows(participant);
     }
   }
 
-  #meet(participant: CallParticipant, iceServers: readonly IceServer[]): void {
-    const to = participant.participantId;
-    const peer = new Peer({
-      connect: this.needs.connect, iceServers, polite: participant.polite,
-      tell: (signal) => void this.#signal(to, signal),
-      beforeRestart: () => this.#renew(),
-    });
-    this.others.value = new Map(this.others.peek()).set(to, new Participant(participant, peer));
-    peer.state.subscribe((state) => {
+  #renewed(call: Call): void {
+    const { join, media } = this.needs;
+    if (call.mediaServer && !this.#room.peek()) {
+      this.#route = this.#room.value = new MediaRoom({ join, media, refresh: () => this.resume() }, call.mediaServer);
+    }
+    this.#route.renewed(call);
+  }
+
+  #meet(participant: CallParticipant): void {
+    const incoming = this.#route.meet(participant);
+    this.others.value = new Map(this.others.peek()).set(participant.participantId, new Participant(participant, incoming));
+    incoming.state.subscribe((state) => {
       if (state === 'connected') this.connectedAt.value ??= this.needs.now();
     });
-    this.#sendTo(peer);
-    for (const heard of this.#early.get(to) ?? []) void peer.hear(heard);
-    this.#early.delete(to);
   }
 
   #part(participantId: string): void {
+    this.#route.part(participantId);
     const others = new Map(this.others.peek());
-    others.get(participantId)?.peer.close();
     others.delete(participantId);
     this.others.value = others;
-  }
-
-  #iceServers(): readonly IceServer[] {
-    return this.call.peek()?.iceServers ?? [];
-  }
-
-  #sendTo(peer: Peer): void {
-    const { microphone, camera, screen } = this.media;
-    peer.send('audio', microphone.peek());
-    peer.send('camera', camera.peek());
-    if (screen.peek()) peer.send('screen', screen.peek());
   }
 
   /** To all who are there, whenever it changes; newcomers get it when they come. */
   #tellWhatIsSent(): void {
     const { microphone, camera, screen, shown } = this.media;
     const stops = [
-      onChange(microphone, (track) => this.#sendToAll('audio', track)),
-      onChange(camera, (track) => this.#sendToAll('camera', track)),
-      onChange(screen, (track) => this.#sendToAll('screen', track)),
+      onChange(microphone, (track) => this.#route.send('audio', track)),
+      onChange(camera, (track) => this.#route.send('camera', track)),
+      onChange(screen, (track) => this.#route.send('screen', track)),
       onChange(shown, () => this.#tellMedia()),
     ];
     this.#tellMedia();
     this.#stopTelling = () => stops.forEach((stop) => stop());
-  }
-
-  #sendToAll(kind: Kind, track: MediaStreamTrack | null): void {
-    for (const { peer } of this.others.peek().values()) peer.send(kind, track);
   }
 
   #tellMedia(): void {
@@ -236,24 +218,13 @@ export class LiveCall {
     this.needs.wire.ask('call_media', { callId, ...this.media.shown.peek() }).catch(() => undefined); // said again when resumed
   }
 
-  /** In order: whatever comes after one that could not be told waits with it for the next connection. */
-  async #signal(to: string, signal: Told): Promise<void> {
-    if (this.#untold.length > 0) this.#untold.push([to, signal]);
-    else await this.#tell(to, signal);
-  }
-
-  async #tell(to: string, signal: Told): Promise<void> {
-    try {
-      await this.needs.wire.ask('call_signal', { callId: this.id!, to, ...signal });
-    } catch (error) {
-      if (error instanceof Unreachable) this.#untold.push([to, signal]); // refused: they have left
-    }
+  /** The call as it is now, with new credentials. Rejects with Refused and Unreachable. */
+  async #refresh(): Promise<void> {
+    this.#apply(await this.needs.wire.ask('call_accept', { callId: this.id!, deviceId: this.needs.deviceId }));
   }
 
   async #renew(): Promise<void> {
-    if (this.#joined !== null && this.needs.now() - this.#joined < RENEW_AFTER_MS) return;
-    const call = await this.needs.wire.ask('call_accept', { callId: this.id!, deviceId: this.needs.deviceId });
-    this.#apply(call);
+    if (this.#joined === null || this.needs.now() - this.#joined >= RENEW_AFTER_MS) await this.#refresh();
   }
 
   #failed(error: unknown): void {

@@ -62,8 +62,8 @@ export class Calls {
   async #begin(conversationId: string, entry: Entry, withCamera: boolean): Promise<void> {
     const before = this.current.peek();
     if (before && !before.ending.peek()) return;
-    const { wire, connect, now, deviceId, openMedia } = this.needs;
-    const call = new LiveCall({ wire, connect, now, deviceId, media: openMedia() }, conversationId, entry, withCamera);
+    const { wire, connect, join, now, deviceId, openMedia } = this.needs;
+    const call = new LiveCall({ wire, connect, join, now, deviceId, media: openMedia() }, conversationId, entry, withCamera);
     this.current.value = call;
     this.needs.ringing.stopIn(conversationId);
     await call.begin();

@@ -1,6 +1,6 @@
 import { signal, type Signal } from '@preact/signals-core';
 import type { CallMediaShown, CallParticipant } from '../../protocol/types.gen';
-import type { Peer } from './peer';
+import type { Incoming } from './route';
 
 /** Somebody else in the call, by one device. */
 export class Participant {
@@ -8,7 +8,7 @@ export class Participant {
   readonly userId: string;
   readonly shown: Signal<Pick<CallMediaShown, 'audio' | 'video' | 'screen'>>;
 
-  constructor({ participantId, userId, audio, video, screen }: CallParticipant, readonly peer: Peer) {
+  constructor({ participantId, userId, audio, video, screen }: CallParticipant, readonly incoming: Incoming) {
     this.id = participantId;
     this.userId = userId;
     this.shown = signal({ audio, video, screen });

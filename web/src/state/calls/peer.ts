@@ -1,9 +1,7 @@
 import { signal } from '@preact/signals-core';
 import type { CallSignalled, Candidate, Description, IceServer } from '../../protocol/types.gen';
 import type { Connect, Counters, Kind, Link } from './link';
-
-/** `lost` comes back by itself or by an ICE restart; the server says when somebody has left. */
-export type PeerState = 'connecting' | 'connected' | 'lost';
+import type { Incoming, IncomingState } from './route';
 
 /**
  * So long the polite side lets the other make the first offer, and the first attempt to restart. It could as well offer at
@@ -31,8 +29,8 @@ interface PeerNeeds {
  * The connection to one other participant, by perfect negotiation
  * (https://w3c.github.io/webrtc-pc/#perfect-negotiation-example).
  */
-export class Peer {
-  readonly state = signal<PeerState>('connecting');
+export class Peer implements Incoming {
+  readonly state = signal<IncomingState>('connecting');
   readonly streams = signal<readonly MediaStream[]>([]);
   readonly #link: Link;
   #heard: Promise<void> = Promise.resolve();

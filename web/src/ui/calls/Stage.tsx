@@ -43,6 +43,7 @@ export function Stage({ room, call, watch }: { room: Room; call: LiveCall; watch
       <Notes lines={[
         chat.status.value === 'online' ? null : t.signallingLost,
         watch.problem.value && t.network[watch.problem.value],
+        call.mediaServerProblem.value && t.mediaServer[call.mediaServerProblem.value],
         problem && mediaSentence(problem),
         call.cameraProblem.value && mediaSentence(call.cameraProblem.value),
         call.media.screen.value && t.yourScreen,

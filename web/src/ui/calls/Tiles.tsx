@@ -23,8 +23,8 @@ export function Tiles({ call, watch }: { call: LiveCall; watch: Watch }) {
   );
 }
 
-function screenOf({ peer, shown }: Participant): MediaStream | null {
-  return viewsOf(peer.streams.value, shown.value).screen;
+function screenOf({ incoming, shown }: Participant): MediaStream | null {
+  return viewsOf(incoming.streams.value, shown.value).screen;
 }
 
 function ScreenTile({ participant }: { participant: Participant }) {
@@ -41,12 +41,12 @@ function ScreenTile({ participant }: { participant: Participant }) {
 function Tile({ participant, watch }: { participant: Participant; watch: Watch }) {
   const { chat } = useApp();
   const t = words();
-  const { userId, peer, shown } = participant;
+  const { userId, incoming, shown } = participant;
   const name = chat.people.nameOf(userId);
   const { audio, video } = shown.value;
-  const { main } = viewsOf(peer.streams.value, shown.value);
+  const { main } = viewsOf(incoming.streams.value, shown.value);
   const speaks = audio && watch.speaker.current.value === participant.id;
-  const state = peer.state.value;
+  const state = incoming.state.value;
   return (
     <figure class={`tile-of ${speaks ? 'tile-speaks' : ''}`} data-state={state}>
       {video && main ? <Picture stream={main} label={t.pictureOf(name)} />

@@ -31,6 +31,8 @@ export class Room {
   constructor(chat: Chat, wire: Wire) {
     this.calls = new Calls({
       wire, connect, newId, now: Date.now,
+      // Few calls are that large: its code is loaded with the first.
+      join: async (server, events) => (await import('./livekit')).join(server, events),
       ringing: chat.ringing,
       online: computed(() => chat.status.value === 'online'),
       openMedia: () => new LocalMedia(browserMedia, this.devices.value.peek()),

@@ -24,7 +24,7 @@ export function OwnPicture({ track, label }: { track: MediaStreamTrack; label: s
 
 /** Everybody's sound, whatever is shown of the call. */
 export function Sounds({ call, speaker }: { call: LiveCall; speaker: Choice }) {
-  const streams = [...call.others.value.values()].flatMap(({ peer }) => peer.streams.value);
+  const streams = [...call.others.value.values()].flatMap(({ incoming }) => incoming.streams.value);
   return <>{streams.filter((stream) => stream.getAudioTracks().length > 0).map((stream) => <Sound stream={stream} speaker={speaker} key={stream.id} />)}</>;
 }
 

@@ -45,8 +45,8 @@ export class Watch {
 
   #sounds(): Map<string, MediaStream> {
     const sounds = new Map<string, MediaStream>();
-    for (const [id, { peer }] of this.call.others.value) {
-      const stream = peer.streams.value.find((each) => each.getAudioTracks().length > 0);
+    for (const [id, { incoming }] of this.call.others.value) {
+      const stream = incoming.streams.value.find((each) => each.getAudioTracks().length > 0);
       if (stream) sounds.set(id, stream);
     }
     const microphone = this.call.media.microphone.value;
@@ -69,9 +69,9 @@ export class Watch {
     this.quality.value = measured;
   }
 
-  async #qualityOf(id: string, { peer }: Participant): Promise<Quality | null> {
-    if (peer.state.peek() !== 'connected') return null;
-    const [before, now] = [this.#counters.get(id), await peer.stats()];
+  async #qualityOf(id: string, { incoming }: Participant): Promise<Quality | null> {
+    if (incoming.state.peek() !== 'connected') return null;
+    const [before, now] = [this.#counters.get(id), await incoming.stats()];
     this.#counters.set(id, now);
     return before ? qualityOf(before, now) : null;
   }
@@ -86,7 +86,9 @@ export class Watch {
   }
 
   async #look(): Promise<void> {
-    const problem = await checkNetwork(this.call.call.peek()?.iceServers ?? []);
+    const call = this.call.call.peek();
+    if (!call || call.mediaServer) return; // the way to a media server is that server's to know
+    const problem = await checkNetwork(call.iceServers);
     if (this.call.phase.peek() !== 'connected') this.problem.value = problem;
   }
 }

@@ -1,6 +1,7 @@
 import type { Candidate, Description, IceServer } from '../../protocol/types.gen';
 import type { Connect, Counters, Kind, Link, LinkEvents } from '../../state/calls/link';
 import { networkProblem, UNREACHABLE, type NetworkProblem } from '../../state/calls/network_check';
+import { countersOf, type Report } from './counters';
 
 export const connect: Connect = (iceServers, events) => new BrowserLink(iceServers, events);
 
@@ -61,16 +62,7 @@ class BrowserLink implements Link {
   }
 
   async stats(): Promise<Counters> {
-    const counted: Counters = { received: 0, lost: 0, rttMs: null };
-    for (const report of (await this.#connection.getStats()).values() as Iterable<Report>) {
-      if (report.type === 'inbound-rtp') {
-        counted.received += report.packetsReceived ?? 0;
-        counted.lost += report.packetsLost ?? 0;
-      } else if (report.type === 'candidate-pair' && report.nominated && report.currentRoundTripTime !== undefined) {
-        counted.rttMs = report.currentRoundTripTime * 1000;
-      }
-    }
-    return counted;
+    return countersOf((await this.#connection.getStats()).values() as Iterable<Report>);
   }
 
   close(): void {
@@ -80,15 +72,6 @@ class BrowserLink implements Link {
 
 function plain({ candidate, sdpMid, sdpMLineIndex, usernameFragment }: RTCIceCandidate): Candidate {
   return { candidate, sdpMid, sdpMLineIndex, usernameFragment };
-}
-
-/** Of https://w3c.github.io/webrtc-stats, what is looked at here. */
-interface Report {
-  type: string;
-  packetsReceived?: number;
-  packetsLost?: number;
-  nominated?: boolean;
-  currentRoundTripTime?: number;
 }
 
 /** A server that has not answered by then does not answer; browsers may wait for it without end. */

@@ -2,6 +2,7 @@ import type { EndReason } from '../../state/calls/call';
 import type { Device, MediaFailure, MediaProblem } from '../../state/calls/local_media';
 import type { NetworkProblem } from '../../state/calls/network_check';
 import type { Quality } from '../../state/calls/quality';
+import type { MediaServerFailure } from '../../state/calls/room_link';
 import type { Language } from '../../state/preferences';
 import { language } from '../i18n';
 
@@ -49,11 +50,9 @@ const en = {
     hangup: 'Call ended', missed: 'No answer', declined: 'Call declined', busy: 'Busy',
     failed: 'The call broke off', lost: 'The connection was lost', removed: 'You are no longer in this call',
     replaced: 'The call goes on at your other device', error: 'The call did not come about',
-    'needs-media-server': 'This call needs another client',
   } as Record<EndReason, string>,
   endedText: {
     busy: 'They are in another call.', missed: 'Nobody answered.', failed: 'The others could not be reached any more.',
-    'needs-media-server': 'Calls of this size go through a LiveKit server, which this client does not speak.',
   } as Partial<Record<EndReason, string>>,
   media: {
     insecure: 'Browsers give microphone and camera only to pages that come over https. Ask whoever runs this chat for its https address.',
@@ -68,6 +67,10 @@ const en = {
     'turn-unreachable': 'The relay for calls (TURN) cannot be reached from here. Try another network, or tell whoever runs this chat.',
     'turn-refused': 'The relay for calls (TURN) refuses us: its secret is not this server’s. Tell whoever runs this chat.',
   } as Record<NetworkProblem, string>,
+  mediaServer: {
+    'media-server-unreachable': 'The server for large calls cannot be reached from here. It is tried again; if it stays so, tell whoever runs this chat.',
+    'media-server-refused': 'The server for large calls refuses us: its key is not this server’s. Tell whoever runs this chat.',
+  } as Record<MediaServerFailure, string>,
 };
 
 export type CallWords = typeof en;
@@ -115,11 +118,9 @@ const es: CallWords = {
     hangup: 'Llamada terminada', missed: 'Sin respuesta', declined: 'Llamada rechazada', busy: 'Ocupado',
     failed: 'La llamada se interrumpió', lost: 'Se perdió la conexión', removed: 'Ya no estás en esta llamada',
     replaced: 'La llamada sigue en tu otro dispositivo', error: 'No se pudo hacer la llamada',
-    'needs-media-server': 'Esta llamada necesita otro cliente',
   },
   endedText: {
     busy: 'Está en otra llamada.', missed: 'Nadie contestó.', failed: 'Ya no se pudo alcanzar a los demás.',
-    'needs-media-server': 'Las llamadas de este tamaño pasan por un servidor LiveKit, que este cliente no habla.',
   },
   media: {
     insecure: 'Los navegadores solo dan el micrófono y la cámara a páginas con https. Pide la dirección https a quien administra este chat.',
@@ -133,6 +134,10 @@ const es: CallWords = {
     'udp-blocked': 'Tu red bloquea el camino de las llamadas (UDP). Prueba otra red, como la de tu teléfono.',
     'turn-unreachable': 'No se llega desde aquí al servidor que retransmite las llamadas (TURN). Prueba otra red o avisa a quien administra este chat.',
     'turn-refused': 'El servidor que retransmite las llamadas (TURN) nos rechaza: su secreto no es el de este servidor. Avisa a quien administra este chat.',
+  },
+  mediaServer: {
+    'media-server-unreachable': 'No se llega desde aquí al servidor de llamadas grandes. Se sigue intentando; si no cambia, avisa a quien administra este chat.',
+    'media-server-refused': 'El servidor de llamadas grandes nos rechaza: su clave no es la de este servidor. Avisa a quien administra este chat.',
   },
 };
 
@@ -179,11 +184,9 @@ const pt: CallWords = {
     hangup: 'Chamada encerrada', missed: 'Sem resposta', declined: 'Chamada recusada', busy: 'Ocupado',
     failed: 'A chamada caiu', lost: 'A conexão foi perdida', removed: 'Você não está mais nesta chamada',
     replaced: 'A chamada continua no seu outro dispositivo', error: 'Não foi possível fazer a chamada',
-    'needs-media-server': 'Esta chamada precisa de outro cliente',
   },
   endedText: {
     busy: 'A pessoa está em outra chamada.', missed: 'Ninguém atendeu.', failed: 'Não foi mais possível alcançar os outros.',
-    'needs-media-server': 'Chamadas deste tamanho passam por um servidor LiveKit, que este cliente não fala.',
   },
   media: {
     insecure: 'Os navegadores só dão microfone e câmera a páginas com https. Peça o endereço https a quem administra este chat.',
@@ -197,6 +200,10 @@ const pt: CallWords = {
     'udp-blocked': 'Sua rede bloqueia o caminho das chamadas (UDP). Tente outra rede, como a do celular.',
     'turn-unreachable': 'O servidor que retransmite as chamadas (TURN) não pode ser alcançado daqui. Tente outra rede ou avise quem administra este chat.',
     'turn-refused': 'O servidor que retransmite as chamadas (TURN) nos recusa: o segredo dele não é o deste servidor. Avise quem administra este chat.',
+  },
+  mediaServer: {
+    'media-server-unreachable': 'Daqui não se chega ao servidor de chamadas grandes. Continuamos tentando; se não mudar, avise quem administra este chat.',
+    'media-server-refused': 'O servidor de chamadas grandes nos recusa: a chave dele não é a deste servidor. Avise quem administra este chat.',
   },
 };
 

@@ -7,7 +7,7 @@ import { Calls } from '../../../src/state/calls/calls';
 import { LocalMedia, MediaProblem } from '../../../src/state/calls/local_media';
 import { Ringing } from '../../../src/state/ringing';
 import { FakeWire, NOON, settled } from '../../support';
-import { aCall, aParticipant, aRing, FakeLink, FakeSource } from './fakes';
+import { aCall, aParticipant, aRing, FakeLink, FakeSource, noRoom } from './fakes';
 
 describe('a call', () => {
   let wire: FakeWire;
@@ -23,7 +23,7 @@ describe('a call', () => {
     online.value = true;
     ringing = new Ringing(wire);
     calls = new Calls({
-      wire, online, ringing, now: Date.now, newId: () => 'try-1', deviceId: 'tab-1',
+      wire, online, ringing, now: Date.now, newId: () => 'try-1', deviceId: 'tab-1', join: noRoom,
       openMedia: () => new LocalMedia(source, { microphone: null, camera: null }),
       connect: (servers, events) => {
         links.push(new FakeLink(servers, events));
@@ -293,13 +293,6 @@ describe('a call', () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(links[0]!.iceServers).toEqual(fresh);
     expect(links[0]!.restarts).toBe(1);
-  });
-
-  it('leaves a call that needs a media server to clients that speak to one', async () => {
-    wire.answers.call_start = () => aCall({ mediaServer: { url: 'wss://media.example.com', token: 't' } });
-    await calls.start('c1', 'audio');
-    expect(current().ending.value?.reason).toBe('needs-media-server');
-    expect(wire.told).toEqual([['call_hangup', { callId: 'k1' }]]);
   });
 
   it('is left when the page goes away', async () => {

@@ -1,6 +1,7 @@
-import type { Call, CallParticipant, CallRinging, Candidate, Description, IceServer } from '../../../src/protocol/types.gen';
+import type { Call, CallParticipant, CallRinging, Candidate, Description, IceServer, MediaServer } from '../../../src/protocol/types.gen';
 import type { Counters, Kind, Link, LinkEvents } from '../../../src/state/calls/link';
 import { MediaProblem, type Choice, type Device, type MediaFailure, type MediaSource } from '../../../src/state/calls/local_media';
+import { MediaServerProblem, type JoinRoom, type MediaServerFailure, type RoomEvents, type RoomLink } from '../../../src/state/calls/room_link';
 import { NOON } from '../../support';
 
 /** A connection of which a test says what happens to it. It keeps the rules of offers and answers. */
@@ -54,6 +55,44 @@ export class FakeLink implements Link {
 
   setIceServers(servers: readonly IceServer[]): void {
     this.iceServers = servers;
+  }
+
+  stats(): Promise<Counters> {
+    return Promise.resolve(this.counters);
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+/** For calls that never see a media server. */
+export const noRoom: JoinRoom = () => Promise.reject(new Error('no media server was to be asked'));
+
+/** A media server of which a test says what happens in its rooms. */
+export class FakeMediaServer {
+  readonly rooms: FakeRoom[] = [];
+  readonly tokens: string[] = [];
+  refuses: MediaServerFailure | null = null;
+
+  readonly join: JoinRoom = ({ token }: MediaServer, events) => {
+    this.tokens.push(token);
+    if (this.refuses) return Promise.reject(new MediaServerProblem(this.refuses));
+    this.rooms.push(new FakeRoom(events));
+    return Promise.resolve(this.rooms.at(-1)!);
+  };
+}
+
+export class FakeRoom implements RoomLink {
+  isClosed = false;
+  readonly sent = new Map<Kind, MediaStreamTrack | null>();
+  counters: Counters = { received: 7, lost: 1, rttMs: 20 };
+
+  constructor(readonly events: RoomEvents) {}
+
+  send(kind: Kind, track: MediaStreamTrack | null): Promise<void> {
+    this.sent.set(kind, track);
+    return Promise.resolve();
   }
 
   stats(): Promise<Counters> {
