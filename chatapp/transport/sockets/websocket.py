@@ -40,6 +40,9 @@ PAUSE_MAX_SECONDS = 0.01
 """Writing to fewer than some 30 sockets is followed by no pause, to more than 500 by none longer than this."""
 
 READ_BYTES = 65536
+TOGETHER_MAX_BYTES = 65536
+"""What waits for many is copied with each frame that comes to it; beyond this each has a list of its own."""
+
 FRAMES_PER_WRITE = 64
 """Buffers in one ``sendmsg``; Linux takes up to 1,024 (IOV_MAX)."""
 
@@ -120,19 +123,27 @@ _TURN = _Turn()
 
 
 def write_soon_to_all(websockets: Iterable[WebSocket], frame: bytes) -> None:
-    """``write_soon`` of each, without a call for each."""
+    """``write_soon`` of each, without a call for each. Those for whom the same waits are told the same again: it is put
+    together once for all of them."""
     due = _TURN.due
     was_empty = not due
+    waiting: bytes | None = None
+    together = frame
     for websocket in websockets:
         turn = websocket._turn
         if turn is None:
             if not websocket.is_closed:
                 websocket._turn = frame
                 due.append(websocket)
+        elif turn is waiting:
+            websocket._turn = together
         elif isinstance(turn, list):
             turn.append(frame)
-        else:
+        elif len(turn) > TOGETHER_MAX_BYTES:
             websocket._turn = [turn, frame]
+        else:
+            waiting, together = turn, turn + frame
+            websocket._turn = together
     if was_empty and due:
         _TURN.begin()
 

@@ -16,7 +16,7 @@ from gevent.event import AsyncResult
 
 from chatapp.transport.sockets import websocket as module
 from chatapp.transport.sockets.frames import INVALID_TEXT, NORMAL, PROTOCOL_ERROR, TOO_BIG, frame, message_frame
-from chatapp.transport.sockets.websocket import BACKLOG_MAX_BYTES, WebSocket, write_soon_to_all
+from chatapp.transport.sockets.websocket import BACKLOG_MAX_BYTES, TOGETHER_MAX_BYTES, WebSocket, write_soon_to_all
 from tests.e2e.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, client_frame, close_code, server_frame
 
 LIMIT = 1000
@@ -337,6 +337,27 @@ def test_what_all_are_told_comes_in_order_with_what_one_is_told(line: Line) -> N
     write_soon_to_all([line.websocket], message_frame("five"))
     assert [line.peer.frame()[1] for _ in range(5)] == [b"one", b"two", b"three", b"four", b"five"]
     assert len(kernel.sends) == 1
+
+
+def test_what_waits_for_many_is_put_together_once(line: Line) -> None:
+    others = [WebSocket(line.websocket._sock, max_message_bytes=LIMIT) for _ in range(3)]
+    for text in ("one", "two", "three"):
+        write_soon_to_all(others, message_frame(text))
+    assert others[0]._turn == b"".join(map(message_frame, ("one", "two", "three")))
+    assert others[0]._turn is others[1]._turn is others[2]._turn
+    others[1].write_soon(message_frame("four"))
+    write_soon_to_all(others, message_frame("five"))
+    assert others[0]._turn is others[2]._turn
+    assert others[1]._turn == [others[0]._turn[: -len(message_frame("five"))], *map(message_frame, ("four", "five"))]
+    for other in others:
+        other._turn = None
+
+
+def test_much_that_waits_for_many_is_not_copied_again_and_again(line: Line) -> None:
+    large = message_frame("x" * TOGETHER_MAX_BYTES)
+    write_soon_to_all([line.websocket], large)
+    write_soon_to_all([line.websocket], message_frame("two"))
+    assert line.websocket._turn == [large, message_frame("two")]
 
 
 def test_what_all_are_told_passes_over_who_is_closed(line: Line) -> None:
