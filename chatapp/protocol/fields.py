@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates_schema
+from msgspec import to_builtins
 
 from chatapp.domain.commands import Command
 from chatapp.domain.errors import TooLarge
@@ -39,7 +40,8 @@ def wire_time(at: datetime) -> str:
     global _latest_time  # noqa: PLW0603 - one tuple, replaced whole
     latest, text = _latest_time
     if at is not latest:
-        text = at.isoformat("T", "milliseconds").replace("+00:00", "Z")
+        text = to_builtins(at)  # microseconds, when there are any, and Z; ``isoformat`` takes ten times as long
+        text = f"{text[:23]}Z" if "." in text else f"{text[:19]}.000Z"
         _latest_time = (at, text)
     return text
 

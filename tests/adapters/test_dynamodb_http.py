@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import orjson
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, HTTPClientError, SSLError
 
@@ -220,6 +221,6 @@ def test_the_environments_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> Non
         connection = Connection(
             endpoint="http://dynamodb.invalid:8000", region="us-east-1", access_key="a", secret_key="b"
         )
-        assert connection.ask("ListTables", {}) == {}
+        assert connection.ask("ListTables", {}, orjson.loads) == {}
         assert proxy.requests[0].startswith(b"POST http://dynamodb.invalid:8000/ HTTP/1.1\r\n")
         connection.close()

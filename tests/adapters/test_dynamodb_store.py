@@ -367,13 +367,13 @@ def test_what_is_throttled_for_one_does_not_hold_up_the_others(
     """A conversation's partition is at its limit: those beside it are stored meanwhile, and it is unavailable."""
     ask = pairs._db._connection.ask
 
-    def throttle(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    def throttle(operation: str, request: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
         actions = orjson.loads(orjson.dumps(request)).get("TransactItems", [])
         hot = [b'conversation#p9"' in orjson.dumps(action) for action in actions]
         if any(hot):
             reasons = [{"Code": "ThrottlingError" if one else "None"} for one in hot]
             raise Refused(400, {"__type": "x#TransactionCanceledException", "CancellationReasons": reasons})
-        return ask(operation, request)
+        return ask(operation, request, read)
 
     monkeypatch.setattr(pairs._db._connection, "ask", throttle)
     done: list[int] = []
@@ -1218,16 +1218,17 @@ def test_what_changes_while_the_log_is_read_does_not_tear_it(
     an_edit(a_group, sent[0].id)
     a_mark(a_group, "")
     before = a_group.conversations.changes("g1", since=0, limit=100)
-    call, count = a_group._db.call, 0
+    connection, count = a_group._db._connection, 0
+    ask = connection.ask
 
-    def interrupted(operation: str, **request: Any) -> Any:
+    def interrupted(operation: str, request: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
         nonlocal count
         count += 1
         if count == at_request:
             action(other)
-        return call(operation, **request)
+        return ask(operation, request, read)
 
-    monkeypatch.setattr(a_group._db, "call", interrupted)
+    monkeypatch.setattr(connection, "ask", interrupted)
     found = a_group.conversations.changes("g1", since=0, limit=100)
     after = other.conversations.changes("g1", since=0, limit=100)
     assert count >= at_request

@@ -237,6 +237,11 @@ def test_times_are_utc_with_milliseconds_and_z(at: datetime, wire: str) -> None:
     assert Time().serialize("at", {"at": at}) == wire
 
 
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_any_time_is_told_so(at: datetime) -> None:
+    assert wire_time(at) == at.isoformat("T", "milliseconds").replace("+00:00", "Z")
+
+
 def test_no_time_is_null() -> None:
     assert Time().serialize("at", {"at": None}) is None
 

@@ -32,6 +32,7 @@ from chatapp.adapters.dynamodb_store.actions import (
     render_item,
     render_key,
 )
+from chatapp.adapters.dynamodb_store.answers import QueryAnswer, read_items
 from chatapp.adapters.dynamodb_store.connection import Connection, Refused
 from chatapp.adapters.dynamodb_store.keys import Key
 from chatapp.adapters.dynamodb_store.sharing import Sharing
@@ -184,6 +185,21 @@ class Dynamo:
         self, table: str, pk: str, low: str, high: str, *, descending: bool = False, page: int | None = None
     ) -> Iterator[Item]:
         """Items with ``low <= sk <= high`` in the order of ``sk``; ``page`` is how many one request reads."""
+        found = self.query_as(read_items, table, pk, low, high, descending=descending, page=page)
+        return map(from_item, found)
+
+    def query_as(
+        self,
+        read: Callable[[bytes], QueryAnswer[T]],
+        table: str,
+        pk: str,
+        low: str,
+        high: str,
+        *,
+        descending: bool = False,
+        page: int | None = None,
+    ) -> Iterator[T]:
+        """As ``query``, of what ``read`` makes of the items."""
         if low > high:
             return
         values = {":pk": pk, ":low": low, ":high": high}
@@ -197,11 +213,11 @@ class Dynamo:
             **({"Limit": page} if page else {}),
         }
         while True:
-            answer = self.call("Query", **request)
-            yield from map(from_item, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
+            answer = self._ask("Query", request, read)
+            yield from answer.items
+            if answer.last_evaluated_key is None:
                 return
-            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+            request["ExclusiveStartKey"] = answer.last_evaluated_key
 
     def _read(self, wanted: Sequence[Key]) -> dict[Key, Item]:
         found = self._reads.do(wanted)
@@ -299,10 +315,16 @@ class Dynamo:
 
     def call(self, operation: str, judge: Judge | None = None, /, **request: Any) -> dict[str, Any]:
         """One request, tried again while that may help. Raises LostRace, StoreUnavailable."""
+        found: dict[str, Any] = self._ask(operation, request, orjson.loads, judge)
+        return found
+
+    def _ask(
+        self, operation: str, request: dict[str, Any], read: Callable[[bytes], T], judge: Judge | None = None
+    ) -> T:
         patience, doubt = Patience(), False
         while True:
             try:
-                return self._connection.ask(operation, request)
+                return self._connection.ask(operation, request, read)
             except (Refused, BotoCoreError) as exc:
                 failure = (judge or _judge)(exc)
                 if isinstance(failure, LostRace):

@@ -1,26 +1,30 @@
 """One request to DynamoDB, and its answer.
 
-Sessions, credentials and signatures are botocore's, and so is the way through a proxy. Its client is not asked: it
-walks a model of the API along every value of a request and an answer, and takes most of what a request costs
-(docs/decisions/0011). The API is JSON, and ours is written and read as it stands.
+Sessions and credentials are botocore's, and so is the way through a proxy. Its client is not asked: it walks a model
+of the API along every value of a request and an answer, and takes most of what a request costs (docs/decisions/0011).
+The API is JSON, and ours is written and read as it stands.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import botocore.session
+import msgspec
 import orjson
-from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import HTTPClientError, NoCredentialsError
 from botocore.httpsession import URLLib3Session, get_cert_path
 from botocore.utils import get_environ_proxies
 
 from chatapp.adapters.dynamodb_store.http import HttpServer
+from chatapp.adapters.dynamodb_store.signing import Signer
+
+T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 1.0
 READ_TIMEOUT_SECONDS = 2.0
@@ -77,7 +81,6 @@ class Connection:
     """Without an endpoint it is AWS; without keys the usual chain finds them, and renews them when they expire."""
 
     def __init__(self, *, endpoint: str | None, region: str, access_key: str | None, secret_key: str | None) -> None:
-        self._region = region
         self._session = botocore.session.get_session()
         if access_key is not None:
             self._session.set_credentials(access_key, secret_key)
@@ -86,7 +89,7 @@ class Connection:
         )
         """For what is asked by hand, and to tell the endpoint."""
         self._url = f"{self.client.meta.endpoint_url.rstrip('/')}/"
-        self._agent = self.client.meta.config.user_agent
+        self._signer = Signer(self._url, region=region, agent=self.client.meta.config.user_agent)
         verify = self._session.get_config_variable("ca_bundle") or True
         proxies = get_environ_proxies(self._url)
         self._server: _Server = (
@@ -101,35 +104,38 @@ class Connection:
             )
         )
 
-    def ask(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """One attempt. Raises Refused; HTTPClientError when there is no answer; BotoCoreError without credentials."""
+    def ask(self, operation: str, request: Mapping[str, Any], read: Callable[[bytes], T]) -> T:
+        """One attempt; ``read`` is given the answer's JSON. Raises Refused; HTTPClientError when there is no answer;
+        BotoCoreError without credentials."""
         body = orjson.dumps(request)
-        status, answer = self._server.post(self._signed(operation, body), body)
-        try:
-            found: dict[str, Any] = orjson.loads(answer or b"{}")
-        except orjson.JSONDecodeError as exc:
-            if status == 200:  # cut off
-                raise HTTPClientError(error=exc) from exc
-            found = {}
+        headers = self._signer.headers(self._credentials(), f"{API}.{operation}", body)
+        status, answer = self._server.post(headers, body)
         if status != 200:
-            raise Refused(status, found)
-        return found
+            raise Refused(status, _error(answer))
+        try:
+            return read(answer or b"{}")
+        except msgspec.ValidationError:  # whole, and not what we have stored
+            raise
+        except ValueError as exc:  # cut off
+            raise HTTPClientError(error=exc) from exc
 
-    def _signed(self, operation: str, body: bytes) -> Mapping[str, str]:
-        """The headers."""
-        headers = {
-            "Content-Type": "application/x-amz-json-1.0",
-            "User-Agent": self._agent,
-            "X-Amz-Target": f"{API}.{operation}",
-        }
-        request = AWSRequest("POST", self._url, headers=headers, data=body)
+    def _credentials(self) -> ReadOnlyCredentials:
+        """Those of now: what expires is renewed here, and a request has a key and a token that belong together."""
         credentials = self._session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
-        SigV4Auth(credentials.get_frozen_credentials(), "dynamodb", self._region).add_auth(request)
-        signed: Mapping[str, str] = request.headers
-        return signed
+        frozen: ReadOnlyCredentials = credentials.get_frozen_credentials()
+        return frozen
 
     def close(self) -> None:
         self._server.close()
         self.client.close()
+
+
+def _error(answer: bytes) -> dict[str, Any]:
+    """What DynamoDB says of it, which is nothing when it was something in between that answered."""
+    try:
+        found: dict[str, Any] = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        found = {}
+    return found

@@ -25,6 +25,12 @@ that is being closed does not know whether it was read."""
 PORTS = {"http": 80, "https": 443}
 
 
+def host_of(url: str) -> str:
+    """As the header says it: without a name and password, and without the port that is meant anyway."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2].lower().removesuffix(f":{PORTS[parts.scheme]}")
+
+
 class _Answer:
     """One, as far as it has come."""
 
@@ -62,8 +68,7 @@ class HttpServer:
         self._host, self._port = parts.hostname or "", parts.port or PORTS[parts.scheme]
         self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
-        host = parts.netloc.lower().removesuffix(f":{PORTS[parts.scheme]}")
-        self._start = f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {host}\r\n"
+        self._start = f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {host_of(url)}\r\n"
         self._kept = kept
         self._idle: list[tuple[float, socket.socket]] = []  # the newest last, with when they became idle
 

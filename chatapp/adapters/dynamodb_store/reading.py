@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, islice
 
 from chatapp.adapters.dynamodb_store import keys
 from chatapp.adapters.dynamodb_store.actions import Item
+from chatapp.adapters.dynamodb_store.answers import StoredMessage, read_messages
 from chatapp.adapters.dynamodb_store.client import Dynamo
 from chatapp.adapters.dynamodb_store.heads import is_live
 from chatapp.adapters.dynamodb_store.items import to_message, to_sender
@@ -42,12 +43,11 @@ def show(db: Dynamo, items: Iterable[Item]) -> list[Message]:
 
 
 def _shown(found: dict[keys.Key, Item], items: Iterable[Item]) -> list[Message]:
-    """A history is of one conversation and a few people: each is looked up once."""
+    """They are of a few conversations and a few people: each is looked up once."""
 
     @cache
     def hidden_through(conversation_id: str) -> int:
-        head = found.get(keys.head(conversation_id))
-        return int(head["purged_seq"]) if head and is_live(head) else keys.MAX_SEQ
+        return _hidden_through(found.get(keys.head(conversation_id)))
 
     @cache
     def sender(user_id: str) -> Sender:
@@ -60,24 +60,41 @@ def _shown(found: dict[keys.Key, Item], items: Iterable[Item]) -> list[Message]:
     ]
 
 
-def query(
-    db: Dynamo, conversation_id: str, after: int, before: int, *, limit: int, descending: bool = False
-) -> list[Item]:
+def _hidden_through(head: Item | None) -> int:
+    """The ``seq`` of the last message that is not shown any more."""
+    return int(head["purged_seq"]) if head and is_live(head) else keys.MAX_SEQ
+
+
+def query(db: Dynamo, conversation_id: str, after: int, before: int, *, limit: int) -> list[Item]:
     """Items with ``after < seq < before``."""
+    return list(islice(db.query(*_range(conversation_id, after, before), page=limit), limit))
+
+
+def _range(conversation_id: str, after: int, before: int) -> tuple[str, str, str, str]:
     low, high = keys.numbered(min(after + 1, keys.MAX_SEQ)), keys.numbered(max(before - 1, 0))
-    items = db.query(keys.MESSAGES, keys.messages(conversation_id), low, high, descending=descending, page=limit)
-    return list(islice(items, limit))
+    return keys.MESSAGES, keys.messages(conversation_id), low, high
 
 
 def history(db: Dynamo, conversation_id: str, *, limit: int, before: int | None, after: int | None) -> list[Message]:
     forwards = after is not None
-    bounds = (after or 0, keys.MAX_SEQ if before is None else before)
-    items = query(db, conversation_id, *bounds, limit=limit, descending=not forwards)
-    shown = show(db, items)
-    if forwards and len(shown) < len(items) == limit:  # the first ones are purged, and not swept yet
-        hidden = items[len(items) - len(shown) - 1]["seq"]
+    wanted = _range(conversation_id, after or 0, keys.MAX_SEQ if before is None else before)
+    page = list(islice(db.query_as(read_messages, *wanted, descending=not forwards, page=limit), limit))
+    shown = _show_page(db, conversation_id, page)
+    if forwards and len(shown) < len(page) == limit:  # the first ones are purged, and not swept yet
+        hidden = page[len(page) - len(shown) - 1].seq.N
         return history(db, conversation_id, limit=limit, before=before, after=hidden)
     return shown if forwards else shown[::-1]
+
+
+def _show_page(db: Dynamo, conversation_id: str, page: Sequence[StoredMessage]) -> list[Message]:
+    """As ``show``, of one conversation."""
+    if not page:
+        return []
+    head, profiles = keys.head(conversation_id), {id_: keys.profile(id_) for id_ in {each.sender_id.S for each in page}}
+    found = db.get_many([head, *profiles.values()])
+    senders = {id_: to_sender(id_, found.get(profile)) for id_, profile in profiles.items()}
+    hidden_through = _hidden_through(found.get(head))
+    return [each.shown(senders[each.sender_id.S]) for each in page if hidden_through < each.seq.N]
 
 
 def replies(db: Dynamo, message_id: str) -> list[Message]:
