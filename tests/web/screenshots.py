@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from chatapp.administration.demo.command import fill_store, in_folder, serving
 from chatapp.settings import Settings
 from tests.e2e.server import ROOT, free_port
+from tests.web.browser import calling
 from tests.web.browser.conftest import FLAGS
 
 NOW = datetime(2026, 11, 20, 10, 40, tzinfo=UTC)
@@ -27,6 +28,8 @@ SHARPNESS = 1.5
 QUALITY = 80
 
 DESK = {"width": 1200, "height": 760}
+ANSWERING = ("Elena Petrova", "Lucía Fernández", "Diego Molina")
+
 PHONE = {"width": 390, "height": 780}
 
 
@@ -59,19 +62,35 @@ def viewer(page: Page) -> None:
     expect(page.locator(".viewer > img")).to_have_js_property("complete", True)
 
 
+def call(page: Page) -> None:
+    conversation(page)
+    browser = page.context.browser
+    assert browser is not None
+    others = [browser.new_context(locale="en-GB").new_page() for _ in ANSWERING]
+    for other, name in zip(others, ANSWERING, strict=True):
+        other.goto(page.url)
+        other.get_by_role("button", name=name).click()
+        expect(other.locator(".me-status")).to_have_text("Online")
+    calling.call(page)
+    for other in others:
+        calling.answer(other)
+    expect(page.locator('.tile-of[data-state="connected"]')).to_have_count(len(others))
+
+
 SCREENS: dict[str, Callable[[Page], None]] = {
     "sign-in": lambda _: None,
     "conversations": signed_in,
     "conversation": conversation,
     "details": details,
     "viewer": viewer,
+    "call": call,
 }
 
 
 def main(target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*FLAGS, *calling.MEDIA])
         for place, size in (("desk", DESK), ("phone", PHONE)):
             for theme in ("light", "dark"):
                 look = {"viewport": size, "color_scheme": theme, "has_touch": place == "phone"}
@@ -102,7 +121,8 @@ def _shot(browser: Browser, url: str, go: Callable[[Page], None], **options: obj
     page.mouse.move(0, 0)
     page.evaluate("Promise.allSettled([...document.images].map((picture) => picture.decode()))")
     shot = page.screenshot(animations="disabled", caret="hide")
-    context.close()
+    for each in browser.contexts:  # also of others, whom a screen needs
+        each.close()
     return shot
 
 

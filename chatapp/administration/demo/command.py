@@ -41,8 +41,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     """Until Ctrl-C, or until the server ends by itself. Raises SettingsError, Unavailable."""
     require_embedded(settings)
     require_free_port(settings)
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGHUP, _end)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # also what a script's background ignores
+        signal.signal(number, _end)
     try:
         with TemporaryDirectory(prefix="chatapp-demo-") as folder:
             settings = in_folder(settings, Path(folder))

@@ -132,9 +132,8 @@ def write_soon_to_all(websockets: Iterable[WebSocket], frame: bytes) -> None:
     for websocket in websockets:
         turn = websocket._turn
         if turn is None:
-            if not websocket.is_closed:
-                websocket._turn = frame
-                due.append(websocket)
+            websocket._turn = frame  # one that is closed is passed over when it is its turn
+            due.append(websocket)
         elif turn is waiting:
             websocket._turn = together
         elif isinstance(turn, list):
@@ -153,6 +152,12 @@ class WebSocket:
 
     At first whoever has it may ``receive``. After ``listen`` it lives by itself, and closes the socket at its end.
     """
+
+    # What a broadcast touches stands first: of a thousand sockets it is in no cache, and has to be fetched.
+    __slots__ = (
+        *("_turn", "is_closed", "_backlog", "_kernel", "_sock", "_frames", "_inbox", "_on_message", "_on_end"),
+        *("_reader", "_is_handling", "_is_paused", "_has_ended", "_backlog_bytes", "_writer", "_deadline"),
+    )
 
     def __init__(self, sock: Any, received: bytes = b"", *, max_message_bytes: int) -> None:
         self._sock = sock
