@@ -395,8 +395,10 @@ def test_a_muted_conversation_rings_without_a_sound(stage: Stage) -> None:
 def test_a_picture_has_a_window_of_its_own(pair: tuple[Page, Page]) -> None:
     ana, bea = pair
     call(ana, "Video call")
-    answer(bea, "Answer with video")
+    answer(bea, "Answer without video")
     expect_connected(ana, bea)
+    expect(ana.get_by_role("button", name="Picture in picture")).to_have_count(0)
+    bea.get_by_role("button", name="Turn camera on").click()
     expect_pictures(ana)
     ana.get_by_role("button", name="Picture in picture").click()
     ana.wait_for_function("() => document.pictureInPictureElement?.closest('.tile-of') !== null")

@@ -38,7 +38,7 @@ export function Stage({ room, call, watch }: { room: Room; call: LiveCall; watch
           <h2 class="call-title">{title}</h2>
           <Status call={call} />
         </div>
-        <PictureInPicture stage={stage} others={others.size} />
+        <PictureInPicture stage={stage} seen={[...others.values()].some(({ shown: { value } }) => value.video || value.screen)} />
       </header>
       <Notes lines={[
         chat.status.value === 'online' ? null : t.signallingLost,
@@ -126,8 +126,8 @@ function Calling({ call }: { call: LiveCall }) {
 }
 
 /** The largest picture in a window of its own, where the browser has such. */
-function PictureInPicture({ stage, others }: { stage: { current: HTMLElement | null }; others: number }) {
-  if (!document.pictureInPictureEnabled || others === 0) return null;
+function PictureInPicture({ stage, seen }: { stage: { current: HTMLElement | null }; seen: boolean }) {
+  if (!document.pictureInPictureEnabled || !seen) return null;
   const toggle = async () => {
     if (document.pictureInPictureElement) return document.exitPictureInPicture();
     const video = stage.current!.querySelector<HTMLVideoElement>('.tile-screen video, .tile-of:not(.tile-floating) video');
