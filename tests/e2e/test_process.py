@@ -63,14 +63,29 @@ def started(tmp_path: Path) -> Iterator[Server]:
 
 
 # ---------------------------------------------------------------- start
-def test_the_first_request_is_answered_within_three_seconds(tmp_path: Path) -> None:
-    """The best of three: another program may have the machine for a while."""
+class UnmeasuredServer(Server):
+    """Also while coverage is measured, which would double what it takes to start."""
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+
+    def cpu_seconds(self) -> float:
+        """User and system time, of the workers too."""
+        stats = [Path(f"/proc/{pid}/stat").read_text() for pid in (self.process.pid, *self.workers())]
+        ticks = [sum(map(int, stat.rpartition(") ")[2].split()[11:13])) for stat in stats]
+        return sum(ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def test_to_answer_the_first_request_takes_three_seconds_of_the_processor_at_most(tmp_path: Path) -> None:
+    """By the clock it takes longer where others have the machine. The best of three."""
     took = []
     for number in range(3):
-        began = time.monotonic()
-        with running(tmp_path / str(number)):
-            took.append(time.monotonic() - began)
-    assert min(took) < START_SECONDS, took
+        server = UnmeasuredServer(tmp_path / str(number)).start()
+        try:
+            took.append(server.cpu_seconds())
+        finally:
+            server.stop()
+    assert 0 < min(took) < START_SECONDS, took
 
 
 WRONG = [
