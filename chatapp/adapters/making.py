@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, ParamSpec, TypeVar
 
+from chatapp.domain.models import Message
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -37,3 +39,6 @@ def maker(model: Callable[P, T]) -> Callable[P, T]:
     exec(source, known)  # noqa: S102 - of names that our own models declare
     make: Callable[P, T] = known["make"]
     return make
+
+
+make_message = maker(Message)

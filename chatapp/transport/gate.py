@@ -114,8 +114,7 @@ def file_hosts(settings: Settings) -> tuple[str, ...]:
             f"https://{bucket}.s3.amazonaws.com",
             f"https://s3.{region}.amazonaws.com",
         )
-    scheme, _, rest = settings.s3_endpoint.partition("://")
-    host = rest.partition("/")[0]
+    scheme, host = _scheme_and_host(settings.s3_endpoint)
     return (f"{scheme}://{host}", f"{scheme}://{bucket}.{host}")
 
 
@@ -124,10 +123,14 @@ def media_hosts(settings: Settings) -> tuple[str, ...]:
     when it may not. The hosts of LiveKit's cloud name others that are nearer."""
     if settings.livekit_url is None:
         return ()
-    scheme, _, rest = settings.livekit_url.partition("://")
-    host = rest.partition("/")[0]
+    scheme, host = _scheme_and_host(settings.livekit_url)
     hosts = [host, *(f"*{domain}" for domain in LIVEKIT_CLOUD if host.endswith(domain))]
     return tuple(f"{each}://{name}" for name in hosts for each in (scheme, scheme.replace("ws", "http")))
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
+    scheme, _, rest = url.partition("://")
+    return scheme, rest.partition("/")[0]
 
 
 def _log_refusal(failure: Failure, request_id: str, environ: Environ, address: str) -> None:

@@ -12,13 +12,11 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from chatapp.adapters.call_codec import decode_summary
-from chatapp.adapters.making import maker
+from chatapp.adapters.making import make_message
 from chatapp.adapters.times import from_ms
 from chatapp.domain.models import Attachment, Message, MessageType, Sender
 
 T = TypeVar("T")
-
-make_message = maker(Message)
 
 
 class QueryAnswer(msgspec.Struct, Generic[T], rename="pascal"):

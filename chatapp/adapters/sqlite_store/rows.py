@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from chatapp.adapters.call_codec import decode_summary
-from chatapp.adapters.making import maker
+from chatapp.adapters.making import make_message
 from chatapp.adapters.times import from_ms
 from chatapp.domain.models import (
     Attachment,
@@ -38,8 +38,6 @@ _sender = lru_cache(1024)(Sender)
 """A history is of a few people, and a frozen dataclass takes three times as long to make as to find."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False)
-
-make_message = maker(Message)
 
 CONVERSATION_TYPES = {kind.value: kind for kind in ConversationType}
 MESSAGE_TYPES = {kind.value: kind for kind in MessageType}

@@ -190,7 +190,7 @@ class FanoutManager(socketio.Manager):
             if len(known) >= AUDIENCE_KEPT:
                 self._audiences[room] = known
         if not skipped:
-            return known[:]
+            return known
         unwanted = {self.eio_sid_from_sid(sid, namespace) for sid in skipped}
         return [socket for socket in known if socket.sid not in unwanted]
 

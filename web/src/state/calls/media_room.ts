@@ -86,12 +86,16 @@ export class MediaRoom implements Route {
     for (const [kind, { value: track }] of [['audio', microphone], ['camera', camera], ['screen', screen]] as const) {
       if (track) this.send(kind, track);
     }
+    this.#hearAll();
+  }
+
+  #hearAll(): void {
     for (const [id, incoming] of this.#incoming) incoming.hear(this.#streams.get(id) ?? []);
   }
 
   #stateChanged(state: 'connected' | 'lost' | 'closed'): void {
     if (state === 'connected') {
-      for (const [id, incoming] of this.#incoming) incoming.hear(this.#streams.get(id) ?? []);
+      this.#hearAll();
       return;
     }
     for (const incoming of this.#incoming.values()) incoming.lose();
